@@ -1,0 +1,90 @@
+/**
+ * The typed contract of the C addon (native/): system calls that Node cannot make, and checksums.
+ *
+ * Every function that can fail returns a negative errno instead of throwing; it throws a TypeError
+ * only when it is called with the wrong types or out of range, which is a programmer's error. No
+ * function allocates on the hot path, none blocks the loop but those that say so.
+ */
+
+export interface Addon {
+  /** Opens /dev/fuse, non-blocking and close-on-exec. Returns a descriptor or -errno. */
+  openDevice(): number;
+  /** FUSE_DEV_IOC_CLONE: a second descriptor of the connection behind `fd`, or -errno. */
+  cloneDevice(fd: number): number;
+  /** mount(2). `flags` are MS_*; `options` is the comma-separated data string. 0 or -errno. */
+  mount(source: string, target: string, type: string, flags: number, options: string): number;
+  /** umount2(2). `flags` are MNT_* and UMOUNT_NOFOLLOW. 0 or -errno. May block. */
+  unmount(target: string, flags: number): number;
+  /** A connected pair of stream sockets for the fusermount3 handshake: descriptors, or -errno. */
+  socketPair(): readonly [number, number] | number;
+  /**
+   * Takes one descriptor that was passed over `socket` (SCM_RIGHTS), waiting for it for at most
+   * `timeoutMs`. Returns it, -EPIPE when the peer closed without sending one, or another -errno.
+   */
+  receiveDescriptor(socket: number, timeoutMs: number): number;
+  /** Sets or clears O_NONBLOCK. 0 or -errno. */
+  setNonBlocking(fd: number, nonBlocking: boolean): number;
+  closeDescriptor(fd: number): number;
+
+  /** Starts serving a FUSE descriptor on this thread's event loop. */
+  openChannel(options: ChannelOptions): Channel;
+
+  /**
+   * Maps `byteCount` bytes (a multiple of 2 MiB) of zeroes, aligned to 2 MiB and advised to use huge
+   * pages. Nothing is resident until touched. Unmapped when collected. Throws when there is no memory.
+   */
+  allocateHuge(byteCount: number): ArrayBuffer;
+  /** Gives the pages wholly inside `bytes` back to the system (MADV_DONTNEED); they read as zeroes. */
+  discard(bytes: Uint8Array): number;
+
+  /** CRC-32C (Castagnoli) of `bytes` continued from `crc` (0 to begin); unsigned. */
+  crc32c(bytes: Uint8Array, crc: number): number;
+  /** CRC-64/NVME of `bytes` continued from `crc` (0n to begin); unsigned. */
+  crc64nvme(bytes: Uint8Array, crc: bigint): bigint;
+  /** The same by tables, whatever the processor has: what the tests compare with. */
+  crc32cPortable(bytes: Uint8Array, crc: number): number;
+  crc64nvmePortable(bytes: Uint8Array, crc: bigint): bigint;
+  /** Which instructions the checksums use here: "sse4.2+pclmul", "armv8-crc+pmull", "portable". */
+  readonly checksumEngine: string;
+}
+
+export interface ChannelOptions {
+  readonly fd: number;
+  /**
+   * Called on the event loop when the descriptor is readable, and once more when it has failed or
+   * hung up. Requests are then taken with `receive` until it returns -EAGAIN.
+   */
+  readonly onReadable: () => void;
+}
+
+/** One FUSE descriptor being served. A reply goes to the channel that its request came from. */
+export interface Channel {
+  /**
+   * read(2) of one request into `slot` (at least max_write + 4096 bytes). Retries EINTR and ENOENT
+   * itself. Returns its length, -EAGAIN when there is none, -ENODEV when the mount is gone.
+   */
+  receive(slot: Uint8Array): number;
+  /** Writes the first `byteCount` bytes of `message` as one reply. The count written, or -errno. */
+  reply(message: Uint8Array, byteCount: number): number;
+  /** Writes `headerBytes` of `header` and then `byteCount` bytes of `data` from `offset`, at once. */
+  replyRange(
+    header: Uint8Array,
+    headerBytes: number,
+    data: Uint8Array,
+    offset: number,
+    byteCount: number,
+  ): number;
+  /** Writes `headerBytes` of `header` and then every part (at most 1000), in one writev. */
+  replyVector(header: Uint8Array, headerBytes: number, parts: readonly Uint8Array[]): number;
+  /**
+   * Hands `message` (copied) to this channel's notify thread, which writes it to the kernel: a
+   * notification written from the serving thread deadlocks it while a READ of that inode waits.
+   * Resolves with the result of the write, 0 or -errno.
+   */
+  notify(message: Uint8Array): Promise<number>;
+  /** Stops and later resumes `onReadable`, for back-pressure. */
+  pause(): void;
+  resume(): void;
+  /** Stops watching and ends the notify thread. Does not close the descriptor. Idempotent. */
+  close(): void;
+}

@@ -1,0 +1,88 @@
+/**
+ * Everything that can go wrong with the object store, as one closed set of kinds. `fs/` maps each kind
+ * to an errno, exhaustively.
+ */
+
+export type S3ErrorKind =
+  /** 404 NoSuchKey, or a HEAD's bare 404. */
+  | "not-found"
+  | "no-such-bucket"
+  | "no-such-upload"
+  /** 403 for want of permission. */
+  | "access-denied"
+  /** The key id is unknown, the signature does not match, the token is malformed. */
+  | "invalid-credentials"
+  | "expired-credentials"
+  /** No provider gave credentials: nothing was sent. */
+  | "no-credentials"
+  /** 412, 304 or 409 on a conditional request: the object is another by now. */
+  | "precondition-failed"
+  /** The object is archived and has to be restored first. */
+  | "archived"
+  | "key-too-long"
+  | "too-large"
+  /** The bucket lives in another region; `S3Error.region` names it when S3 did. */
+  | "wrong-region"
+  | "not-implemented"
+  /** 429 or 503 SlowDown to the last attempt. */
+  | "throttled"
+  /** 5xx to the last attempt. */
+  | "server-error"
+  /** Could not connect, or the connection broke, to the last attempt. */
+  | "network"
+  /** Connecting, waiting for an answer or for the next byte took too long, to the last attempt. */
+  | "timeout"
+  /** Bytes arrived that do not match their checksum, to the last attempt. */
+  | "corrupted"
+  /** The answer is not S3's: malformed HTTP, a wrong length, no XML where XML must be. */
+  | "bad-response"
+  /** Another 4xx. */
+  | "rejected"
+  | "aborted";
+
+export interface S3ErrorDetails {
+  readonly kind: S3ErrorKind;
+  /** As S3 names operations: "GetObject". */
+  readonly operation: string;
+  readonly key?: string | undefined;
+  readonly status?: number | undefined;
+  /** S3's code: "NoSuchKey". */
+  readonly code?: string | undefined;
+  readonly requestId?: string | undefined;
+  readonly region?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** A failed operation. The message holds operation, key, status, code and request id; no secrets. */
+export class S3Error extends Error {
+  override readonly name = "S3Error";
+  readonly kind: S3ErrorKind;
+  readonly operation: string;
+  readonly key: string | undefined;
+  readonly status: number | undefined;
+  readonly code: string | undefined;
+  readonly requestId: string | undefined;
+  readonly region: string | undefined;
+
+  constructor(message: string, details: S3ErrorDetails) {
+    super(describe(message, details), details.cause === undefined ? {} : { cause: details.cause });
+    this.kind = details.kind;
+    this.operation = details.operation;
+    this.key = details.key;
+    this.status = details.status;
+    this.code = details.code;
+    this.requestId = details.requestId;
+    this.region = details.region;
+  }
+}
+
+function describe(message: string, details: S3ErrorDetails): string {
+  const key = details.key === undefined ? "" : ` of ${JSON.stringify(details.key)}`;
+  const facts = [
+    details.status === undefined ? "" : `HTTP ${details.status}`,
+    details.code ?? "",
+    details.requestId === undefined ? "" : `request ${details.requestId}`,
+  ].filter((fact) => fact !== "");
+  const suffix = facts.length === 0 ? "" : ` (${facts.join(", ")})`;
+  return `${details.operation}${key} failed: ${message}${suffix}`;
+}

@@ -1,0 +1,122 @@
+/**
+ * The object store as the layers above see it: one bucket, nine verbs. `Client` (client.ts) is the
+ * one real implementation; tests write their own.
+ *
+ * Every method retries what is worth retrying before it fails, and fails with an `S3Error` only.
+ * Keys are whole keys: a mount's prefix is applied above.
+ */
+
+import type { Checksum, ChecksumAlgorithm } from "./checksum.ts";
+
+/** What S3 says of an object. */
+export interface ObjectInfo {
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** With its quotes, as S3 sends it. */
+  readonly etag: string;
+  readonly lastModifiedMs: number;
+  readonly storageClass: string | undefined;
+  /** Whether an archived object can be read now (a restored copy exists). */
+  readonly restored: boolean;
+}
+
+export interface ListRequest {
+  /** "" for the whole bucket. */
+  readonly prefix: string;
+  readonly delimiter?: "/";
+  readonly maxKeys?: number;
+  readonly continuationToken?: string;
+}
+
+export interface ListPage {
+  readonly objects: readonly ObjectInfo[];
+  /** Each with the prefix that was asked for and the delimiter, as S3 sends them. */
+  readonly commonPrefixes: readonly string[];
+  readonly continuationToken: string | undefined;
+}
+
+/**
+ * Where a body goes. The transport asks `target()` for a place, receives into it from the socket, and
+ * reports with `filled()`; so bytes move once, from the kernel into the caller's block.
+ */
+export interface BodySink {
+  /** A non-empty view for the next bytes of the body. Asked anew after each `filled`. */
+  target(): Uint8Array;
+  /** The first `byteCount` bytes of the last target now hold the next bytes of the body. */
+  filled(byteCount: number): void;
+  /** What has come so far failed its checksum: the body starts over from its first byte. */
+  restart(): void;
+}
+
+export interface GetRequest {
+  readonly key: string;
+  /** If-Match: the GET fails with `precondition-failed` when the object is another by now. */
+  readonly etag: string;
+  readonly offset: number;
+  /** Exactly this many bytes arrive, or the GET fails. More than 0. */
+  readonly byteCount: number;
+  /** The object's size, so that a GET of all of it is known to be one and can be verified. */
+  readonly objectBytes: number;
+  readonly sink: BodySink;
+}
+
+export interface PutRequest {
+  readonly key: string;
+  /** Lent until the promise settles; written to the socket as they are. */
+  readonly body: readonly Uint8Array[];
+  readonly checksum: Checksum | undefined;
+  readonly contentType?: string;
+  readonly ifMatch?: string;
+  readonly ifNoneMatch?: "*";
+}
+
+export interface Stored {
+  readonly etag: string;
+}
+
+export interface CreateUploadRequest {
+  readonly key: string;
+  readonly checksumAlgorithm: ChecksumAlgorithm | undefined;
+  readonly contentType?: string;
+}
+
+export interface UploadPartRequest {
+  readonly key: string;
+  readonly uploadId: string;
+  /** From 1 to 10,000. */
+  readonly partNumber: number;
+  readonly body: readonly Uint8Array[];
+  readonly checksum: Checksum | undefined;
+}
+
+export interface UploadedPart {
+  readonly partNumber: number;
+  readonly etag: string;
+  readonly sizeBytes: number;
+  readonly checksum: Checksum | undefined;
+}
+
+export interface CompleteUploadRequest {
+  readonly key: string;
+  readonly uploadId: string;
+  readonly parts: readonly UploadedPart[];
+  readonly ifMatch?: string;
+  readonly ifNoneMatch?: "*";
+}
+
+export interface ObjectClient {
+  head(key: string, signal?: AbortSignal): Promise<ObjectInfo>;
+  /** Resolves when the last byte is in the sink. A body that breaks off or stalls is resumed. */
+  get(request: GetRequest, signal?: AbortSignal): Promise<void>;
+  list(request: ListRequest, signal?: AbortSignal): Promise<ListPage>;
+  put(request: PutRequest, signal?: AbortSignal): Promise<Stored>;
+  /** Resolves with the upload's id. */
+  createUpload(request: CreateUploadRequest, signal?: AbortSignal): Promise<string>;
+  uploadPart(request: UploadPartRequest, signal?: AbortSignal): Promise<UploadedPart>;
+  completeUpload(request: CompleteUploadRequest, signal?: AbortSignal): Promise<Stored>;
+  /** Succeeds also when the upload is gone already. */
+  abortUpload(key: string, uploadId: string, signal?: AbortSignal): Promise<void>;
+  delete(key: string, signal?: AbortSignal): Promise<void>;
+  /** Closes every connection; what is in flight fails with kind "aborted". */
+  close(): void;
+}
