@@ -95,7 +95,7 @@ export async function findContenders(
       ],
     },
   ];
-  const folders = [directory ?? "", ...(process.env.PATH ?? "").split(delimiter)];
+  const folders = [directory ?? "", ...(process.env["PATH"] ?? "").split(delimiter)];
   for (const candidate of CANDIDATES) {
     const path = folders
       .filter((folder) => folder !== "")

@@ -56,9 +56,9 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  process.env.AWS_ACCESS_KEY_ID = "benchmark";
-  process.env.AWS_SECRET_ACCESS_KEY = "benchmark-secret";
-  process.env.AWS_EC2_METADATA_DISABLED = "true";
+  process.env["AWS_ACCESS_KEY_ID"] = "benchmark";
+  process.env["AWS_SECRET_ACCESS_KEY"] = "benchmark-secret";
+  process.env["AWS_EC2_METADATA_DISABLED"] = "true";
   const found = await findContenders(join(import.meta.dirname, "../dist/cli/main.js"), values.dir);
   if (values.list) {
     for (const job of JOBS) process.stdout.write(`${job.name.padEnd(18)} ${job.description}\n`);
@@ -130,8 +130,8 @@ async function originFor(job: Job, origins: Map<string, Origin>): Promise<Origin
   const known = origins.get(kind);
   if (known !== undefined) return known;
   const binary =
-    process.env.MINIO_BIN ??
-    join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "mount-s3-ts", "minio");
+    process.env["MINIO_BIN"] ??
+    join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "mount-s3-ts", "minio");
   const origin = kind === "minio" ? await startMinio(binary, BUCKET) : await startNginx(BUCKET);
   origins.set(kind, origin);
   return origin;

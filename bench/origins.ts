@@ -34,8 +34,8 @@ export async function startMinio(binary: string, bucket: string): Promise<Origin
     stdio: "ignore",
     env: {
       ...process.env,
-      MINIO_ROOT_USER: process.env.AWS_ACCESS_KEY_ID,
-      MINIO_ROOT_PASSWORD: process.env.AWS_SECRET_ACCESS_KEY,
+      MINIO_ROOT_USER: process.env["AWS_ACCESS_KEY_ID"],
+      MINIO_ROOT_PASSWORD: process.env["AWS_SECRET_ACCESS_KEY"],
       MINIO_UPDATE: "off",
     },
   });
