@@ -1,9 +1,11 @@
 /**
  * The typed contract of the C addon (native/): system calls that Node cannot make, and checksums.
  *
- * Every function that can fail returns a negative errno instead of throwing; it throws a TypeError
- * only when it is called with the wrong types or out of range, which is a programmer's error. No
- * function allocates on the hot path, none blocks the loop but those that say so.
+ * Every function that can fail returns a negative errno instead of throwing, unless it says so; it
+ * throws a TypeError or RangeError only when it is called with the wrong types or out of range, and a
+ * channel an Error when it is used after `close`, which are programmer's errors. No function
+ * allocates on the hot path, none blocks the loop but those that say so. Buffers are used during the
+ * call only. The same addon may be loaded in several worker threads; a channel stays in its own.
  */
 
 export interface Addon {
@@ -11,7 +13,10 @@ export interface Addon {
   openDevice(): number;
   /** FUSE_DEV_IOC_CLONE: a second descriptor of the connection behind `fd`, or -errno. */
   cloneDevice(fd: number): number;
-  /** mount(2). `flags` are MS_*; `options` is the comma-separated data string. 0 or -errno. */
+  /**
+   * mount(2). `flags` are MS_*; `options` is the comma-separated data string. 0 or -errno,
+   * -E2BIG for options of more than 4095 bytes, which the kernel would cut off.
+   */
   mount(source: string, target: string, type: string, flags: number, options: string): number;
   /** umount2(2). `flags` are MNT_* and UMOUNT_NOFOLLOW. 0 or -errno. May block. */
   unmount(target: string, flags: number): number;
@@ -19,19 +24,25 @@ export interface Addon {
   socketPair(): readonly [number, number] | number;
   /**
    * Takes one descriptor that was passed over `socket` (SCM_RIGHTS), waiting for it for at most
-   * `timeoutMs`. Returns it, -EPIPE when the peer closed without sending one, or another -errno.
+   * `timeoutMs`, an hour at most; the loop is blocked meanwhile. Returns it, -ETIMEDOUT, -EPIPE when
+   * the peer closed without sending one, -EPROTO when it sent something else, or another -errno.
    */
   receiveDescriptor(socket: number, timeoutMs: number): number;
   /** Sets or clears O_NONBLOCK. 0 or -errno. */
   setNonBlocking(fd: number, nonBlocking: boolean): number;
   closeDescriptor(fd: number): number;
 
-  /** Starts serving a FUSE descriptor on this thread's event loop. */
+  /**
+   * Starts serving a FUSE descriptor on this thread's event loop, which it keeps alive. Throws an
+   * Error with a `code` when the descriptor cannot be watched: EBADF, EPERM (a plain file), EEXIST
+   * (it is watched already).
+   */
   openChannel(options: ChannelOptions): Channel;
 
   /**
    * Maps `byteCount` bytes (a multiple of 2 MiB) of zeroes, aligned to 2 MiB and advised to use huge
-   * pages. Nothing is resident until touched. Unmapped when collected. Throws when there is no memory.
+   * pages. Nothing is resident until touched. Unmapped when collected. Throws an
+   * Error with code ENOMEM when there is no memory. What it maps is not counted as memory of V8.
    */
   allocateHuge(byteCount: number): ArrayBuffer;
   /** Gives the pages wholly inside `bytes` back to the system (MADV_DONTNEED); they read as zeroes. */
@@ -79,12 +90,17 @@ export interface Channel {
   /**
    * Hands `message` (copied) to this channel's notify thread, which writes it to the kernel: a
    * notification written from the serving thread deadlocks it while a READ of that inode waits.
-   * Resolves with the result of the write, 0 or -errno.
+   * Resolves with the result of the write, 0 or -errno; with -EAGAIN when 4096 messages or 16 MiB
+   * are on their way already, and with -ECANCELED when the channel is closed before the answer.
    */
   notify(message: Uint8Array): Promise<number>;
   /** Stops and later resumes `onReadable`, for back-pressure. */
   pause(): void;
   resume(): void;
-  /** Stops watching and ends the notify thread. Does not close the descriptor. Idempotent. */
+  /**
+   * Stops watching and ends the notify thread. Does not close the descriptor, and never waits for the
+   * kernel: a thread that it holds back in a write ends when the kernel lets go of it, and keeps the
+   * connection open until then (MNT_FORCE, or /sys/fs/fuse/connections, breaks it). Idempotent.
+   */
   close(): void;
 }

@@ -1,0 +1,8 @@
+/**
+ * The door of the native layer: the C addon of native/, and the only place that loads a `.node`
+ * file. `addon.ts` is its contract; `addon()` returns it, loaded at the first call. Nothing here
+ * decides anything: what to mount, what to reply and what an errno means is for the layers above.
+ */
+
+export type { Addon, Channel, ChannelOptions } from "./addon.ts";
+export { addon, NativeError, type NativeErrorKind } from "./loader.ts";
