@@ -1,0 +1,130 @@
+/**
+ * A bucket as another client sees it: the AWS SDK with its own HTTP stack, which shares no code with
+ * the mount. Keys are relative to a prefix.
+ */
+
+import {
+  AbortMultipartUploadCommand,
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
+
+/** Where a server listens and who may use it. */
+export interface Endpoint {
+  readonly url: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+export function clientOf(endpoint: Endpoint): S3Client {
+  return new S3Client({
+    endpoint: endpoint.url,
+    region: "us-east-1",
+    forcePathStyle: true,
+    credentials: {
+      accessKeyId: endpoint.accessKeyId,
+      secretAccessKey: endpoint.secretAccessKey,
+    },
+  });
+}
+
+export class BucketView {
+  readonly #client: S3Client;
+  readonly name: string;
+  readonly prefix: string;
+
+  constructor(client: S3Client, name: string, prefix = "") {
+    this.#client = client;
+    this.name = name;
+    this.prefix = prefix;
+  }
+
+  /** The same bucket, seen from below `prefix`. */
+  below(prefix: string): BucketView {
+    return new BucketView(this.#client, this.name, this.prefix + prefix);
+  }
+
+  async create(): Promise<void> {
+    await this.#client.send(new CreateBucketCommand({ Bucket: this.name }));
+  }
+
+  async put(key: string, body: Uint8Array | string): Promise<void> {
+    await this.#client.send(new PutObjectCommand({ ...this.#object(key), Body: body }));
+  }
+
+  /** All of an object; undefined when there is none. */
+  async get(key: string): Promise<Buffer | undefined> {
+    try {
+      const { Body } = await this.#client.send(new GetObjectCommand(this.#object(key)));
+      return Buffer.from((await Body?.transformToByteArray()) ?? []);
+    } catch (error) {
+      if (error instanceof Error && error.name === "NoSuchKey") return undefined;
+      throw error;
+    }
+  }
+
+  /** An object's size; undefined when there is none. */
+  async sizeOf(key: string): Promise<number | undefined> {
+    try {
+      const { ContentLength } = await this.#client.send(new HeadObjectCommand(this.#object(key)));
+      return ContentLength;
+    } catch (error) {
+      if (error instanceof Error && error.name === "NotFound") return undefined;
+      throw error;
+    }
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#client.send(new DeleteObjectCommand(this.#object(key)));
+  }
+
+  /** Every key below the prefix, without it. */
+  async keys(): Promise<readonly string[]> {
+    const keys: string[] = [];
+    let token: string | undefined;
+    do {
+      const page = await this.#client.send(
+        new ListObjectsV2Command({
+          Bucket: this.name,
+          Prefix: this.prefix,
+          ...(token === undefined ? {} : { ContinuationToken: token }),
+        }),
+      );
+      for (const { Key = "" } of page.Contents ?? []) keys.push(Key.slice(this.prefix.length));
+      token = page.NextContinuationToken;
+    } while (token !== undefined);
+    return keys.filter((key) => key !== "");
+  }
+
+  /** Keys of the multipart uploads that are under way below the prefix. */
+  async uploads(): Promise<readonly string[]> {
+    return (await this.#uploads()).map(({ key }) => key);
+  }
+
+  async abortUploads(): Promise<void> {
+    for (const { key, uploadId } of await this.#uploads()) {
+      await this.#client.send(
+        new AbortMultipartUploadCommand({ Bucket: this.name, Key: key, UploadId: uploadId }),
+      );
+    }
+  }
+
+  async #uploads(): Promise<readonly { readonly key: string; readonly uploadId: string }[]> {
+    const { Uploads = [] } = await this.#client.send(
+      new ListMultipartUploadsCommand({ Bucket: this.name }),
+    );
+    return Uploads.map(({ Key = "", UploadId = "" }) => ({ key: Key, uploadId: UploadId })).filter(
+      ({ key }) => key.startsWith(this.prefix),
+    );
+  }
+
+  #object(key: string): { readonly Bucket: string; readonly Key: string } {
+    return { Bucket: this.name, Key: this.prefix + key };
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * The program itself, as a person runs it: `mount-s3-ts BUCKET DIR` in a process of its own. No test
+ * mounts in its own process, because a process that reads the mount it serves waits for itself.
+ */
+
+import type { SpawnOptions } from "node:child_process";
+import type { Endpoint } from "./bucket-view.ts";
+import { Child, type Exit, run } from "./child.ts";
+import { commandLine } from "./paths.ts";
+import type { MountFlags } from "./rig.ts";
+
+const EXIT_TIMEOUT_MS = 30_000;
+
+export interface MountRequest {
+  readonly endpoint: Endpoint;
+  /** As the command line takes it: a name, or `s3://NAME/PREFIX/`. */
+  readonly bucket: string;
+  readonly directory: string;
+  /** Flags, besides those that name the endpoint. */
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** An environment with nothing that could point at another account, region or endpoint. */
+export function environmentFor(endpoint: Endpoint): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !/^AWS_|_PROXY$|^NODE_/i.test(name));
+  return {
+    ...Object.fromEntries(kept),
+    AWS_ACCESS_KEY_ID: endpoint.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: endpoint.secretAccessKey,
+    AWS_EC2_METADATA_DISABLED: "true",
+  };
+}
+
+/** The arguments after `node`, for a mount of `request`. */
+export function mountCommand(request: MountRequest): readonly string[] {
+  return [
+    commandLine,
+    request.bucket,
+    request.directory,
+    `--endpoint-url=${request.endpoint.url}`,
+    "--force-path-style",
+    "--region=us-east-1",
+    ...(request.args ?? []),
+  ];
+}
+
+export function optionsFor(request: MountRequest): SpawnOptions {
+  return { env: { ...environmentFor(request.endpoint), ...request.env } };
+}
+
+export function flagsToArgs(flags: MountFlags): readonly string[] {
+  const octal = (mode: number): string => mode.toString(8);
+  return [
+    ...(flags.readOnly ? ["--read-only"] : []),
+    ...(flags.allowDelete ? ["--allow-delete"] : []),
+    ...(flags.allowOverwrite ? ["--allow-overwrite"] : []),
+    ...(flags.uid === undefined ? [] : [`--uid=${flags.uid}`]),
+    ...(flags.gid === undefined ? [] : [`--gid=${flags.gid}`]),
+    ...(flags.dirMode === undefined ? [] : [`--dir-mode=${octal(flags.dirMode)}`]),
+    ...(flags.fileMode === undefined ? [] : [`--file-mode=${octal(flags.fileMode)}`]),
+    ...(flags.readPartBytes === undefined ? [] : [`--read-part-size=${flags.readPartBytes}`]),
+    ...(flags.writePartBytes === undefined ? [] : [`--write-part-size=${flags.writePartBytes}`]),
+    ...(flags.metadataTtl === undefined ? [] : [`--metadata-ttl=${flags.metadataTtl}`]),
+  ];
+}
+
+export class MountProcess {
+  readonly directory: string;
+  readonly child: Child;
+
+  private constructor(directory: string, child: Child) {
+    this.directory = directory;
+    this.child = child;
+  }
+
+  /** Mounts in the foreground; resolves when the program says that it is mounted. */
+  static async start(request: MountRequest): Promise<MountProcess> {
+    const child = new Child(
+      process.execPath,
+      [...mountCommand(request), "--foreground"],
+      optionsFor(request),
+    );
+    await child.waitForOutput(/ is mounted at .*\n/);
+    return new MountProcess(request.directory, child);
+  }
+
+  /** Unmounts from outside; resolves with how the program ended. */
+  async unmount(): Promise<Exit> {
+    const { code, stderr } = await run("umount", [this.directory]);
+    if (code !== 0) throw new Error(`umount ${this.directory} failed: ${stderr}`);
+    return this.child.exitWithin(EXIT_TIMEOUT_MS);
+  }
+
+  /** Unmounts, and fails unless the program then ends by itself with 0. */
+  async stop(): Promise<void> {
+    const exit = await this.unmount();
+    if (exit.code !== 0) throw new Error(this.child.describe(`ended with ${JSON.stringify(exit)}`));
+  }
+
+  /** Ends it the hard way, mount and all; for tests that expect no clean end. */
+  async kill(): Promise<void> {
+    this.child.signal("SIGKILL");
+    await this.child.exited;
+    await run("umount", ["-l", this.directory]);
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * What a scenario sees, whichever rig it runs on: a tree of files as POSIX has it, and the bucket
+ * behind it as S3 has it. Both are relative to the scenario's own directory, so that scenarios share
+ * one mount without seeing each other.
+ *
+ * Failures of the tree carry `code` ("ENOENT"), as Node's own do.
+ */
+
+import type { BucketView } from "./bucket-view.ts";
+
+/** The flags of the command line that scenarios vary; absent means the program's default. */
+export interface MountFlags {
+  readonly readOnly?: boolean;
+  readonly allowDelete?: boolean;
+  readonly allowOverwrite?: boolean;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly dirMode?: number;
+  readonly fileMode?: number;
+  readonly readPartBytes?: number;
+  readonly writePartBytes?: number;
+  readonly metadataTtl?: "minimal" | "indefinite" | number;
+}
+
+export interface FileStatus {
+  readonly kind: "file" | "directory";
+  readonly ino: number;
+  readonly sizeBytes: number;
+  /** Permission bits only. */
+  readonly mode: number;
+  readonly nlink: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly atimeMs: number;
+  readonly mtimeMs: number;
+}
+
+export interface DirectoryItem {
+  readonly name: string;
+  readonly kind: "file" | "directory";
+}
+
+export interface OpenFile {
+  /** One pread(2): fewer bytes than asked for mean end of file. */
+  read(offset: number, byteCount: number): Promise<Buffer>;
+  /** One pwrite(2) that must take everything. */
+  write(data: Uint8Array, offset: number): Promise<void>;
+  sync(): Promise<void>;
+  stat(): Promise<FileStatus>;
+  truncate(sizeBytes: number): Promise<void>;
+  utimes(atimeMs: number, mtimeMs: number): Promise<void>;
+  /** A forked child, which inherited the descriptor, exits: its copy is closed. */
+  closeCopyOfChild(): Promise<void>;
+  /** close(2), and its error. The handle is gone either way. */
+  close(): Promise<void>;
+}
+
+export interface Tree {
+  /** `flags` as open(2) has them, from `fs.constants`. */
+  open(path: string, flags: number, mode?: number): Promise<OpenFile>;
+  stat(path: string): Promise<FileStatus>;
+  /** In the order in which the directory gives them, without "." and "..". */
+  readdir(path: string): Promise<readonly DirectoryItem[]>;
+  mkdir(path: string, mode?: number): Promise<void>;
+  rmdir(path: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  truncate(path: string, sizeBytes: number): Promise<void>;
+  utimes(path: string, atimeMs: number, mtimeMs: number): Promise<void>;
+  chmod(path: string, mode: number): Promise<void>;
+  chown(path: string, uid: number, gid: number): Promise<void>;
+  statfs(): Promise<FileSystemStatus>;
+}
+
+export interface FileSystemStatus {
+  readonly blockBytes: number;
+  readonly blocks: number;
+  readonly blocksAvailable: number;
+  readonly files: number;
+  readonly filesFree: number;
+}
+
+/** What only some rigs have; a scenario names what it needs and runs where it is. */
+export type Capability =
+  /** A path that other programs can use: a real mount. */
+  | "kernel"
+  /** The server's log of requests. */
+  | "request-log"
+  /** Any key that S3 allows: empty, "." and ".." components, a key below another key. */
+  | "any-key";
+
+/** One request as the server saw it. */
+export interface LoggedRequest {
+  /** As S3 names it: "GetObject". */
+  readonly operation: string;
+  /** Whole key, or the prefix of a list; "" where there is none. */
+  readonly key: string;
+}
+
+export interface World {
+  readonly tree: Tree;
+  readonly bucket: BucketView;
+  /** The scenario's directory as other programs see it. Throws where there is no kernel mount. */
+  path(relative: string): string;
+  /** Requests that came from the mount since the scenario began; throws where there is no log. */
+  requests(): Promise<readonly LoggedRequest[]>;
+}
+
+/** A mounted bucket in which scenarios run. */
+export interface Mounted {
+  /** A world of its own, rooted at the directory `name` (which exists, as a marker). */
+  world(name: string): Promise<World>;
+  /** Unmounts and checks that nothing is left: no mount, process, lookup, block, or upload. */
+  close(): Promise<void>;
+}
+
+export interface Rig {
+  readonly capabilities: ReadonlySet<Capability>;
+  mount(flags: MountFlags): Promise<Mounted>;
+  close(): Promise<void>;
+}

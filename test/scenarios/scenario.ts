@@ -1,0 +1,91 @@
+/**
+ * A scenario: a sentence about the mounted bucket, and the code that finds out whether it is true.
+ * It is written once and runs on every rig that can run it. Scenarios that want the same flags share
+ * one mount, each in a directory of its own.
+ */
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Capability, Mounted, MountFlags, OpenFile, Rig, World } from "../rigs/rig.ts";
+
+export interface Scenario {
+  /** A sentence. */
+  readonly name: string;
+  /** The flags of the mount; the program's defaults when absent. */
+  readonly flags?: MountFlags;
+  /** What the rig must have. */
+  readonly needs?: readonly Capability[];
+  run(world: World): Promise<void>;
+}
+
+/** Declares one test per scenario that the rig can run; `startRig` is called once. */
+export function declareScenarios(
+  capabilities: readonly Capability[],
+  startRig: () => Promise<Rig>,
+  scenarios: readonly Scenario[],
+): void {
+  let rig: Rig;
+  beforeAll(async () => {
+    rig = await startRig();
+  });
+  afterAll(async () => {
+    await rig.close();
+  });
+
+  const possible = scenarios.filter(({ needs = [] }) =>
+    needs.every((need) => capabilities.includes(need)),
+  );
+  for (const [label, group] of groupByFlags(possible)) {
+    describe(label, () => {
+      let mounted: Mounted;
+      beforeAll(async () => {
+        mounted = await rig.mount(group[0]?.flags ?? {});
+      });
+      afterAll(async () => {
+        await mounted.close();
+      });
+      for (const [index, scenario] of group.entries()) {
+        test(scenario.name, async () => {
+          await scenario.run(await mounted.world(`scenario-${index}`));
+        });
+      }
+    });
+  }
+}
+
+function groupByFlags(scenarios: readonly Scenario[]): ReadonlyMap<string, readonly Scenario[]> {
+  const groups = new Map<string, Scenario[]>();
+  for (const scenario of scenarios) {
+    const flags = Object.entries(scenario.flags ?? {}).map(([name, value]) => `${name}=${value}`);
+    const label = flags.length === 0 ? "with no flags" : `with ${flags.sort().join(" ")}`;
+    const group = groups.get(label);
+    if (group === undefined) groups.set(label, [scenario]);
+    else group.push(scenario);
+  }
+  return groups;
+}
+
+/** Fails unless `call` fails with exactly this errno. */
+export async function expectErrno(code: string, call: Promise<unknown>): Promise<void> {
+  const outcome = await call.then(
+    () => "success",
+    (error: unknown) => (error instanceof Error && "code" in error ? error.code : error),
+  );
+  expect(outcome).toBe(code);
+}
+
+/** Opens, hands the file to `use`, and closes it whatever happens; a failing close fails. */
+export async function withFile<T>(
+  opening: Promise<OpenFile>,
+  use: (file: OpenFile) => Promise<T>,
+): Promise<T> {
+  const file = await opening;
+  let result: T;
+  try {
+    result = await use(file);
+  } catch (error) {
+    await file.close().catch(() => {});
+    throw error;
+  }
+  await file.close();
+  return result;
+}
