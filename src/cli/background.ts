@@ -1,0 +1,130 @@
+/**
+ * Mounts in the background: starts the daemon, hands it the order, and waits until it answers, fails,
+ * dies or takes too long. This process loads nothing of the file system, so that it starts at once.
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { Socket } from "node:net";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { DAEMON_CHANNEL_FD, type DaemonAnswer, receiveLine, sendLine } from "./daemon-channel.ts";
+import { CliError } from "./error.ts";
+import type { MountCommand } from "./mount-command.ts";
+import { detachMount } from "./mount-point.ts";
+
+/** mount-s3's limit for a mount to answer. */
+const READY_TIMEOUT_MS = 30_000;
+/** For a daemon that is told to stop before it is killed. */
+const STOP_TIMEOUT_MS = 5000;
+
+/** Variables of the AWS tools that name files: the daemon works from another directory. */
+const FILE_VARIABLES = [
+  "AWS_CONFIG_FILE",
+  "AWS_SHARED_CREDENTIALS_FILE",
+  "AWS_WEB_IDENTITY_TOKEN_FILE",
+  "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+  "AWS_CA_BUNDLE",
+  "NODE_EXTRA_CA_CERTS",
+];
+
+export interface BackgroundOptions {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly daemonPath?: string;
+  readonly readyTimeoutMs?: number;
+}
+
+/** Resolves with the sentence that says what is mounted where. Rejects with a failure, nothing left. */
+export async function mountInBackground(
+  command: MountCommand,
+  background: BackgroundOptions,
+): Promise<string> {
+  const { daemonPath = fileURLToPath(new URL("./daemon.js", import.meta.url)) } = background;
+  const { options, log, warnings } = command;
+  const child = spawn(process.execPath, [daemonPath, options.bucket, options.directory], {
+    cwd: "/",
+    detached: true,
+    env: daemonEnvironment(background.environment),
+    stdio: ["ignore", "ignore", "ignore", "pipe"],
+  });
+  const socket = child.stdio[DAEMON_CHANNEL_FD];
+  if (!(socket instanceof Socket)) {
+    throw new CliError("failure", `the mount process could not be started: ${process.execPath}`);
+  }
+  const answer = receiveLine<DaemonAnswer>(socket);
+  sendLine(socket, { options, log, warnings });
+
+  const readyTimeoutMs = background.readyTimeoutMs ?? READY_TIMEOUT_MS;
+  const reply = await untilAnswered(child, answer, readyTimeoutMs);
+  socket.destroy();
+  child.unref();
+  switch (reply.kind) {
+    case "mounted":
+      return reply.summary;
+    case "failed":
+      throw new CliError("failure", reply.message);
+    case "died":
+      throw new CliError(
+        "failure",
+        `the mount process ended with ${reply.how} before it was ready: run the same command with -f to see why`,
+      );
+    case "gave-up":
+      await stop(child, options.directory);
+      throw new CliError("failure", reply.message);
+  }
+}
+
+type Reply =
+  | DaemonAnswer
+  | { readonly kind: "died"; readonly how: string }
+  | { readonly kind: "gave-up"; readonly message: string };
+
+async function untilAnswered(
+  child: ChildProcess,
+  answer: Promise<DaemonAnswer | undefined>,
+  readyTimeoutMs: number,
+): Promise<Reply> {
+  const exited = new Promise<Reply>((settle) => {
+    child.once("error", (error) => settle({ kind: "died", how: error.message }));
+    child.once("exit", (code, signal) => {
+      settle({ kind: "died", how: signal ?? `exit status ${code}` });
+    });
+  });
+  let timer: NodeJS.Timeout | undefined;
+  let onSignal: (signal: string) => void = () => {};
+  const gaveUp = new Promise<Reply>((settle) => {
+    const seconds = readyTimeoutMs / 1000;
+    const late = `timeout after ${seconds} seconds while waiting for the mount process to be ready: is the endpoint reachable? Run the same command with -f to see its log`;
+    timer = setTimeout(() => settle({ kind: "gave-up", message: late }), readyTimeoutMs);
+    onSignal = (signal) => {
+      settle({ kind: "gave-up", message: `got ${signal} before the mount was ready: gave up` });
+    };
+    process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
+  });
+  try {
+    // A daemon that answers and ends at once has still answered.
+    return await Promise.race([answer.then((reply) => reply ?? exited), gaveUp]);
+  } finally {
+    clearTimeout(timer);
+    process.removeListener("SIGINT", onSignal).removeListener("SIGTERM", onSignal);
+  }
+}
+
+/** Ends the daemon, by force if need be; then its mount, if it got so far, is cleared as well. */
+async function stop(child: ChildProcess, directory: string): Promise<void> {
+  const exited = once(child, "exit");
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
+  await exited;
+  clearTimeout(timer);
+  detachMount(directory);
+}
+
+function daemonEnvironment(environment: BackgroundOptions["environment"]): NodeJS.ProcessEnv {
+  const copy = { ...environment };
+  for (const name of FILE_VARIABLES) {
+    const path = copy[name];
+    if (path) copy[name] = resolve(path);
+  }
+  return copy;
+}

@@ -1,0 +1,79 @@
+/**
+ * Which command a command line asks for. Commands other than mounting are recognised as the first word
+ * only, so that a line with its flags first means what it means to mount-s3; a bucket that has the name
+ * of a command is written as s3://NAME.
+ */
+
+import { CliError } from "./error.ts";
+import { renderHelp } from "./help.ts";
+import { type Invoker, type MountCommand, parseMountCommand } from "./mount-command.ts";
+import { MOUNT_TABLE } from "./mount-table.ts";
+import { parseSandboxCommand, type SandboxCommandOptions } from "./sandbox-table.ts";
+
+export type Command =
+  | MountCommand
+  | { readonly kind: "help"; readonly text: string }
+  | { readonly kind: "version" }
+  | { readonly kind: "sandbox"; readonly options: SandboxCommandOptions }
+  | { readonly kind: "demo" };
+
+/** Words that will be commands; taken already, so that no script comes to depend on them. */
+const RESERVED: ReadonlySet<string> = new Set(["bench", "doctor", "exec", "list", "unmount"]);
+
+/** Parses the words after the program's name, or throws a usage error. */
+export function parseCommand(args: readonly string[], invoker: Invoker): Command {
+  const [first = "", ...rest] = args;
+  if (first === "sandbox") return parseSandboxCommand(rest, invoker.workingDirectory);
+  if (first === "demo") return parseDemo(rest);
+  if (RESERVED.has(first)) {
+    throw new CliError(
+      "usage",
+      `the command "${first}" is not yet supported; to mount the bucket of that name, write mount-s3-ts s3://${first} DIRECTORY`,
+    );
+  }
+  const command = parseMountCommand(args, invoker);
+  return command.kind === "help" ? { kind: "help", text: mainHelp() } : command;
+}
+
+function parseDemo(rest: readonly string[]): Command {
+  if (rest.length === 0) return { kind: "demo" };
+  throw new CliError(
+    "usage",
+    `the command "demo" takes no arguments, but got "${rest.join(" ")}"; to mount the bucket of that name, write mount-s3-ts s3://demo DIRECTORY`,
+  );
+}
+
+function mainHelp(): string {
+  return renderHelp(MOUNT_TABLE, {
+    usage:
+      "mount-s3-ts BUCKET DIRECTORY [options]\n       mount-s3-ts s3://BUCKET/PREFIX/ DIRECTORY [options]\n       mount-s3-ts sandbox [options]",
+    about:
+      "Mounts an Amazon S3 bucket, or one of any S3-compatible server, as a directory. The command returns when the mount is ready, and a process in the background serves it until it is unmounted with fusermount3 -u DIRECTORY or umount DIRECTORY.",
+    sections: [
+      {
+        title: "Commands",
+        lines: [
+          ["sandbox", "Run an S3 endpoint on this machine, to try things out: sandbox --help."],
+          ["demo", "Show everything in a minute, on a sandbox, checking every byte."],
+          ["s3://NAME", "A bucket that has the name of a command."],
+        ],
+      },
+    ],
+    examples: [
+      ["mount-s3-ts my-bucket /mnt/data", "Mount a bucket for reading and for writing new files"],
+      [
+        "mount-s3-ts s3://my-bucket/logs/ /mnt/logs --read-only",
+        "Mount what is below a prefix, read-only",
+      ],
+      [
+        "mount-s3-ts my-bucket /mnt/data --endpoint-url http://127.0.0.1:9000 --force-path-style",
+        "Mount a bucket of an S3-compatible server",
+      ],
+      [
+        "mount-s3-ts my-bucket /mnt/data -f --allow-delete --allow-overwrite",
+        "Stay in the foreground, and let files be deleted and replaced",
+      ],
+      ["fusermount3 -u /mnt/data", "Unmount"],
+    ],
+  });
+}

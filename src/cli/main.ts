@@ -1,0 +1,94 @@
+#!/usr/bin/env node
+/**
+ * The program `mount-s3-ts`. This file decides what the first word asks for and turns every outcome
+ * into output and an exit status; whatever is heavy is loaded only by the command that needs it.
+ */
+
+import { readFileSync } from "node:fs";
+import { mountInBackground } from "./background.ts";
+import { type Command, parseCommand } from "./command.ts";
+import { CliError, exitStatusOf } from "./error.ts";
+import { openLog } from "./log-choice.ts";
+import type { MountCommand } from "./mount-command.ts";
+import { checkMountPoint } from "./mount-point.ts";
+import { serve } from "./serve.ts";
+
+const NODE_MIN = [20, 19] as const;
+
+async function main(args: readonly string[]): Promise<number> {
+  checkNode();
+  // The SDK prints about old versions of Node, once per process, into whatever the output is.
+  process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
+  return run(
+    parseCommand(args, {
+      workingDirectory: process.cwd(),
+      uid: process.getuid?.() ?? 0,
+      gid: process.getgid?.() ?? 0,
+    }),
+  );
+}
+
+async function run(command: Command): Promise<number> {
+  switch (command.kind) {
+    case "help":
+      process.stdout.write(command.text);
+      return 0;
+    case "version":
+      process.stdout.write(`mount-s3-ts ${packageVersion()}\n`);
+      return 0;
+    case "mount":
+      return mount(command);
+    case "sandbox":
+      return (await import("./sandbox-command.ts")).runSandbox(command.options, process.env);
+    case "demo":
+      return (await import("./demo/index.ts")).runDemo(process.env);
+  }
+}
+
+async function mount(command: MountCommand): Promise<number> {
+  checkMountPoint(command.options.directory);
+  if (command.foreground) return mountInForeground(command);
+
+  for (const warning of command.warnings) process.stderr.write(`mount-s3-ts: ${warning}\n`);
+  const summary = await mountInBackground(command, { environment: process.env });
+  process.stdout.write(`${summary}\n`);
+  return 0;
+}
+
+async function mountInForeground(command: MountCommand): Promise<number> {
+  const log = openLog(command.log, true);
+  for (const warning of command.warnings) log.warn(warning);
+  try {
+    return await serve({
+      options: command.options,
+      environment: process.env,
+      log,
+      abandoned: new Promise(() => {}),
+      onMounted: (summary) => process.stdout.write(`${summary}\n`),
+    });
+  } finally {
+    await log.close();
+  }
+}
+
+function checkNode(): void {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  if (major > NODE_MIN[0] || (major === NODE_MIN[0] && minor >= NODE_MIN[1])) return;
+  throw new CliError(
+    "failure",
+    `this is Node.js ${process.versions.node}, and mount-s3-ts needs ${NODE_MIN.join(".")} or later: install a newer one`,
+  );
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+try {
+  process.exit(await main(process.argv.slice(2)));
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`mount-s3-ts: ${message}\n`);
+  process.exit(exitStatusOf(error));
+}

@@ -1,0 +1,78 @@
+/**
+ * What can be said about the directory to mount at before anything is started, and the way to clear a
+ * mount whose daemon has died.
+ */
+
+import { spawnSync } from "node:child_process";
+import { readFileSync, statSync } from "node:fs";
+import { CliError } from "./error.ts";
+
+/** Throws a failure unless `directory` is a directory on which nothing is mounted. */
+export function checkMountPoint(directory: string): void {
+  let isDirectory: boolean;
+  try {
+    isDirectory = statSync(directory).isDirectory();
+  } catch (error) {
+    throw new CliError("failure", reasonNotUsable(directory, error), { cause: error });
+  }
+  if (!isDirectory) {
+    throw new CliError(
+      "failure",
+      `mount point ${directory} is not a directory: name an existing, empty directory`,
+    );
+  }
+  if (isMounted(directory)) {
+    throw new CliError(
+      "failure",
+      `mount point ${directory} is already mounted: unmount it first (umount ${directory}) or name another directory`,
+    );
+  }
+}
+
+function reasonNotUsable(directory: string, error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  switch (code) {
+    case "ENOENT":
+      return `mount point ${directory} does not exist: create it first (mkdir -p ${directory})`;
+    case "ENOTDIR":
+      return `mount point ${directory} is not a directory: a part of the path is a file`;
+    case "ENOTCONN":
+      return `mount point ${directory} holds a mount whose process has died ("Transport endpoint is not connected"): clear it with fusermount3 -u ${directory} (or umount -l ${directory} as root), then mount again`;
+    default:
+      return `mount point ${directory} cannot be used: ${String(error)}`;
+  }
+}
+
+/** Whether something is mounted at exactly `directory`; autofs, which makes way, does not count. */
+export function isMounted(directory: string): boolean {
+  const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+  return lines.some((line) => {
+    const fields = line.split(" ");
+    const type = fields[fields.indexOf("-") + 1];
+    return unescapeField(fields[4] ?? "") === directory && type !== "autofs";
+  });
+}
+
+/** mountinfo writes space, tab, newline and backslash as octal escapes (proc(5)). */
+function unescapeField(field: string): string {
+  return field.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
+}
+
+/**
+ * Detaches what is mounted at `directory`, however dead its process is. Best effort: returns whether
+ * nothing is mounted there any more.
+ */
+export function detachMount(directory: string): boolean {
+  if (!isMounted(directory)) return true;
+  const attempts = [
+    ["fusermount3", "-u", "-z", "--", directory],
+    ["umount", "-l", "--", directory],
+  ] as const;
+  for (const [command, ...args] of attempts) {
+    spawnSync(command, args, { stdio: "ignore", timeout: 5000 });
+    if (!isMounted(directory)) return true;
+  }
+  return false;
+}

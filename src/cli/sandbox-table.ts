@@ -1,0 +1,126 @@
+/** The command `mount-s3-ts sandbox`: its options, what they mean, and its help. */
+
+import { resolve } from "node:path";
+import { MIB } from "../base/sizes.ts";
+import { parseCommandLine } from "./command-line.ts";
+import { CliError } from "./error.ts";
+import { renderHelp } from "./help.ts";
+import type { OptionTable } from "./option.ts";
+import { text, wholeNumber } from "./option-values.ts";
+
+const SANDBOX = "Sandbox";
+const BEHAVIOUR = "Behaviour";
+const MORE = "More";
+
+const BUCKET_DEFAULT = "sandbox";
+
+const SANDBOX_TABLE = {
+  port: {
+    group: SANDBOX,
+    help: "Port on 127.0.0.1 to listen on.",
+    placeholder: "PORT",
+    value: wholeNumber("a port", 0, 65_535),
+    default: "one that is free",
+  },
+  bucket: {
+    group: SANDBOX,
+    help: "Bucket to begin with.",
+    placeholder: "BUCKET",
+    value: text,
+    repeatable: true,
+    default: BUCKET_DEFAULT,
+  },
+  directory: {
+    group: SANDBOX,
+    help: "Keep objects in this directory, which is created if it is missing.",
+    placeholder: "DIR",
+    value: text,
+    default: "in memory",
+  },
+  anonymous: { group: SANDBOX, help: "Answer requests without checking their signature." },
+  "latency-ms": {
+    group: BEHAVIOUR,
+    help: "Wait this long before each answer.",
+    placeholder: "MS",
+    value: wholeNumber("milliseconds", 0, 600_000),
+    default: "0",
+  },
+  bandwidth: {
+    group: BEHAVIOUR,
+    help: "Send bodies no faster than this, in MiB per second.",
+    placeholder: "MIB",
+    value: wholeNumber("MiB per second", 1, 1_000_000),
+    default: "unlimited",
+  },
+  discard: {
+    group: BEHAVIOUR,
+    help: "Forget the bytes of what is uploaded and keep only sizes and checksums.",
+  },
+  "log-requests": { group: BEHAVIOUR, help: "Print each request as one line of JSON." },
+  help: { short: "h", group: MORE, help: "Show this help." },
+} as const satisfies OptionTable;
+
+/** What `mount-s3-ts sandbox` was asked to run. */
+export interface SandboxCommandOptions {
+  /** 0 for a free one. */
+  readonly port: number;
+  readonly buckets: readonly string[];
+  readonly directory: string | undefined;
+  readonly anonymous: boolean;
+  readonly latencyMs: number;
+  readonly bytesPerSecond: number | undefined;
+  readonly discard: boolean;
+  readonly logRequests: boolean;
+}
+
+export type SandboxCommand =
+  | { readonly kind: "sandbox"; readonly options: SandboxCommandOptions }
+  | { readonly kind: "help"; readonly text: string };
+
+export function parseSandboxCommand(
+  args: readonly string[],
+  workingDirectory: string,
+): SandboxCommand {
+  const { positionals, values } = parseCommandLine(
+    SANDBOX_TABLE,
+    args,
+    "mount-s3-ts sandbox --help",
+  );
+  if (values.help) return { kind: "help", text: sandboxHelp() };
+  if (positionals.length > 0) {
+    throw new CliError(
+      "usage",
+      `the command "sandbox" takes no "${positionals.join(" ")}"; to mount the bucket of that name, write mount-s3-ts s3://sandbox DIRECTORY`,
+    );
+  }
+  const { bandwidth, directory } = values;
+  return {
+    kind: "sandbox",
+    options: {
+      port: values.port ?? 0,
+      buckets: values.bucket.length > 0 ? values.bucket : [BUCKET_DEFAULT],
+      directory: directory && resolve(workingDirectory, directory),
+      anonymous: values.anonymous,
+      latencyMs: values["latency-ms"] ?? 0,
+      bytesPerSecond: bandwidth && bandwidth * MIB,
+      discard: values.discard,
+      logRequests: values["log-requests"],
+    },
+  };
+}
+
+function sandboxHelp(): string {
+  return renderHelp(SANDBOX_TABLE, {
+    usage: "mount-s3-ts sandbox [options]",
+    about:
+      "Runs an S3 endpoint on this machine until Ctrl-C and prints how to use it. The access key is taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without them a new one is made up.",
+    examples: [
+      ["mount-s3-ts sandbox", "An endpoint in memory with one bucket, named sandbox"],
+      [
+        "mount-s3-ts sandbox --port 9000 --bucket photos --bucket logs --directory ./data",
+        "A fixed port, two buckets, objects kept on disk",
+      ],
+      ["mount-s3-ts sandbox --latency-ms 20 --bandwidth 100", "As slow as a bucket far away"],
+    ],
+  });
+}

@@ -1,0 +1,113 @@
+/**
+ * One mount from start to end inside this process, in the foreground or in the daemon: it mounts,
+ * reports, serves until something ends it, unmounts, and says with what status to exit.
+ *
+ *   starting ──▶ serving ──▶ unmounting ──▶ ended
+ *       └ a signal, an unmount from outside or a crash moves it on; a second signal stops waiting
+ */
+
+import { deferred } from "../base/deferred.ts";
+import { messageOf } from "../base/log.ts";
+import type { Mounted, MountOptions } from "../mount/index.ts";
+import type { LogWriter } from "../telemetry/index.ts";
+import { CliError } from "./error.ts";
+import { detachMount } from "./mount-point.ts";
+
+/** Beyond the time that uploads may take: for the last requests and the unmount itself. */
+const UNMOUNT_GRACE_MS = 10_000;
+
+/** Signals that ask for a clean end. SIGHUP is a terminal that was closed. */
+const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+export interface Service {
+  readonly options: MountOptions;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly log: LogWriter;
+  /** Called once, when the mount answers. */
+  readonly onMounted: (summary: string) => void;
+  /** Ends the service like a signal, for whoever started this process and has gone away. */
+  readonly abandoned: Promise<string>;
+}
+
+type End = { readonly reason: string; readonly crash?: unknown };
+
+/** Resolves with the exit status. Rejects when the mount could not be made. */
+export async function serve(service: Service): Promise<number> {
+  const { options, log } = service;
+  const end = deferred<End>();
+  const hurry = deferred<void>();
+  let signals = 0;
+  const onSignal = (signal: string): void => {
+    signals++;
+    if (signals === 1) end.resolve({ reason: `got ${signal}` });
+    else hurry.resolve();
+  };
+  const onCrash = (error: unknown): void => {
+    log.error(`internal error, unmounting: ${stackOf(error)}`);
+    end.resolve({ reason: "internal error", crash: error });
+  };
+  for (const signal of ENDING_SIGNALS) process.on(signal, onSignal);
+  process.on("uncaughtException", onCrash).on("unhandledRejection", onCrash);
+  service.abandoned.then((reason) => end.resolve({ reason }), onCrash);
+
+  const mounted = await startMount(service, end.promise);
+  service.onMounted(mounted.summary);
+  log.info(mounted.summary);
+  mounted.closed.then(() => end.resolve({ reason: "unmounted from outside" }), onCrash);
+
+  const { reason, crash } = await end.promise;
+  log.info(`${reason}: unmounting ${options.directory}`);
+  const clean = await unmount(mounted, service, hurry.promise);
+  log.info(`${options.directory} is unmounted`);
+  return clean && crash === undefined ? 0 : 1;
+}
+
+/** The mount, unless `ended` comes first; what is mounted too late is unmounted at once. */
+async function startMount(service: Service, ended: Promise<End>): Promise<Mounted> {
+  const { options, environment, log } = service;
+  const { mountBucket } = await import("../mount/index.ts");
+  const mounting = mountBucket(options, { log, environment });
+  const first = await Promise.race([mounting, ended]);
+  if (!("reason" in first)) return first;
+
+  const undone = mounting.then((mounted) => mounted.unmount());
+  await Promise.race([undone.catch(() => {}), timeout(UNMOUNT_GRACE_MS)]);
+  detachMount(options.directory);
+  throw new CliError(
+    "failure",
+    `mounting ${options.bucket} at ${options.directory} was given up: ${first.reason}`,
+    { cause: first.crash },
+  );
+}
+
+/** Whether everything ended as it should; whatever happens, nothing stays mounted that can be helped. */
+async function unmount(mounted: Mounted, service: Service, hurry: Promise<void>): Promise<boolean> {
+  const { options, log } = service;
+  const unmounting = mounted.unmount().then(
+    () => true,
+    (error: unknown) => {
+      log.error(`unmounting ${options.directory} failed: ${messageOf(error)}`);
+      return false;
+    },
+  );
+  const limitMs = options.uploadTimeoutMs + UNMOUNT_GRACE_MS;
+  const outcome = await Promise.race([
+    unmounting,
+    hurry.then(() => "a second signal came" as const),
+    timeout(limitMs).then(() => `it took longer than ${limitMs / 1000} s` as const),
+  ]);
+  if (outcome === true) return true;
+  if (outcome !== false) log.error(`unmounting ${options.directory} was cut short: ${outcome}`);
+  detachMount(options.directory);
+  return false;
+}
+
+function timeout(delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, delayMs);
+  });
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error && error.stack ? error.stack : messageOf(error);
+}

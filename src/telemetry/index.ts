@@ -1,0 +1,11 @@
+/**
+ * telemetry: where the log goes. Layers are handed a `Log` (base/log.ts) and do not know this folder;
+ * `cli/` opens the sinks that the command line asks for and makes the log out of them.
+ *
+ * No sink may end the process or hold up its work: each has a bounded queue and drops what it cannot
+ * write, counting it.
+ */
+
+export type { LogSink } from "./descriptor-sink.ts";
+export { openLogFile, openStandardOutput } from "./log-file.ts";
+export { createLogWriter, type LogWriter } from "./log-writer.ts";
