@@ -1,0 +1,175 @@
+/**
+ * The reader of one open object: which reads belong to a run, and which stand alone.
+ *
+ * A read that continues a run (a `Stream`) is served from what was read ahead. Any other is one exact
+ * GET, however many are under way; when a later read continues that one, a new run begins there. The
+ * runs before it stay for a while, because several threads may read through one handle.
+ */
+
+import { assert } from "../base/assert.ts";
+import type { ReadReply } from "../base/attributes.ts";
+import { MIB } from "../base/sizes.ts";
+import type { Holder } from "../memory/index.ts";
+import { S3Error } from "../s3/index.ts";
+import { readExactly } from "./exact-read.ts";
+import { type ReaderOptions, Speculation } from "./source.ts";
+import { Stream } from "./stream.ts";
+
+/**
+ * The first GET of an object that is larger than a part: enough to tell a file's kind or to start
+ * playing it, little enough to throw away. A smaller object is fetched whole, because a second round
+ * trip costs more than its bytes: 20 ms are 2.5 MiB at 1 Gbit/s.
+ */
+const FIRST_BYTES = MIB;
+/** The first GET of a run elsewhere: the read that showed it, and three more of its size. */
+const RUN_START_FACTOR = 4;
+const STREAMS_MAX = 4;
+/** A run that was not read for this many reads of its handle is over when another one begins. */
+const STREAM_READS_IDLE = 32;
+/** How many reads that stood alone are remembered, to see the run in what follows. */
+const ENDS_MAX = 8;
+
+/** The bytes of one open object. One per file handle. */
+export interface ObjectReader {
+  /**
+   * Bytes from `offset`, clipped at the end of the object (no parts at or past it). Fails with the
+   * S3Error of the GET, or with MemoryError "exhausted"; the next read tries again, except after
+   * `precondition-failed` and `corrupted`, which say that the bytes read before are not to be trusted.
+   */
+  read(offset: number, byteCount: number): ReadReply | Promise<ReadReply>;
+  /**
+   * Stops reading ahead, fails the reads that wait, and gives back every block that no unreleased
+   * reply lends (those of aborted transfers when these have ended). Idempotent.
+   */
+  close(): void;
+}
+
+/** Opens an object of known size and ETag for reading. Sends nothing before the first read. */
+export function openReader(options: ReaderOptions): ObjectReader {
+  return new Reader(options);
+}
+
+const emptyReply: ReadReply = { parts: [], release: () => {} };
+
+class Reader implements ObjectReader {
+  readonly #source: ReaderOptions;
+  readonly #speculation: Speculation;
+  readonly #abort = new AbortController();
+  /** The one that was read last comes first. */
+  #streams: Stream[] = [];
+  /** Where recent exact reads ended; a ring. */
+  readonly #ends: number[] = [];
+  #reads = 0;
+  #holder: Holder | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #closed: boolean = false;
+
+  constructor(source: ReaderOptions) {
+    assert(source.partBytes > 0, "a part has bytes");
+    this.#source = source;
+    this.#speculation = new Speculation(source.pool);
+  }
+
+  read(offset: number, byteCount: number): ReadReply | Promise<ReadReply> {
+    assert(!this.#closed, "a closed reader is not read");
+    assert(offset >= 0 && byteCount >= 0, "a range has no negative numbers");
+    if (this.#failure !== undefined) throw this.#failure.error;
+    const clipped = Math.min(byteCount, this.#source.objectBytes - offset);
+    if (clipped <= 0) return emptyReply;
+    this.#reads += 1;
+    const stream = this.#streamAt(offset) ?? this.#begin(offset, clipped);
+    if (stream !== undefined) {
+      stream.lastRead = this.#reads;
+      this.#renew();
+      const reply = stream.read(offset, clipped);
+      if (reply !== undefined) return reply;
+    } else {
+      this.#ends[this.#reads % ENDS_MAX] = offset + clipped;
+    }
+    return this.#readExactly(offset, clipped);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#holder?.end();
+    for (const stream of this.#streams) stream.close();
+    this.#streams = [];
+    this.#abort.abort();
+  }
+
+  #streamAt(offset: number): Stream | undefined {
+    const index = this.#streams.findIndex((stream) => stream.accepts(offset));
+    const stream = this.#streams[index];
+    if (stream === undefined || index === 0) return stream;
+    this.#streams.splice(index, 1);
+    this.#streams.unshift(stream);
+    return stream;
+  }
+
+  /** A new run, if a read at `offset` looks like one: the first at the start, or one that continues. */
+  #begin(offset: number, byteCount: number): Stream | undefined {
+    const { objectBytes, partBytes } = this.#source;
+    let firstBytes: number;
+    if (this.#reads === 1 && offset === 0) {
+      firstBytes = objectBytes <= partBytes ? objectBytes : FIRST_BYTES;
+    } else if (this.#ends.includes(offset)) {
+      firstBytes = byteCount * RUN_START_FACTOR;
+    } else {
+      return undefined;
+    }
+    this.#dropIdleStreams();
+    const stream = new Stream({
+      source: this.#source,
+      speculation: this.#speculation,
+      offset,
+      firstBytes,
+      onFailure: (error) => this.#distrust(error),
+    });
+    this.#streams.unshift(stream);
+    return stream;
+  }
+
+  #dropIdleStreams(): void {
+    const oldest = this.#reads - STREAM_READS_IDLE;
+    const kept = this.#streams
+      .filter((stream) => stream.lastRead >= oldest)
+      .slice(0, STREAMS_MAX - 1);
+    for (const stream of this.#streams) if (!kept.includes(stream)) stream.detach();
+    this.#streams = kept;
+  }
+
+  #renew(): void {
+    if (this.#holder === undefined) {
+      this.#holder = this.#source.pool.onShortage((wanted) => this.#reclaim(wanted));
+    } else {
+      this.#holder.renew();
+    }
+  }
+
+  /** The run that was read longest ago gives first. */
+  #reclaim(wanted: number): number {
+    let count = 0;
+    for (let i = this.#streams.length - 1; i >= 0 && count < wanted; i -= 1) {
+      count += this.#streams[i]?.reclaim(wanted - count) ?? 0;
+    }
+    return count;
+  }
+
+  async #readExactly(offset: number, byteCount: number): Promise<ReadReply> {
+    try {
+      return await readExactly(this.#source, offset, byteCount, this.#abort.signal);
+    } catch (error) {
+      this.#distrust(error);
+      throw error;
+    }
+  }
+
+  /** After these failures what was read before and what would be read now do not belong together. */
+  #distrust(error: unknown): void {
+    if (!(error instanceof S3Error)) return;
+    if (error.kind === "precondition-failed" || error.kind === "corrupted") {
+      this.#failure ??= { error };
+    }
+  }
+}

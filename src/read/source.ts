@@ -1,0 +1,49 @@
+/**
+ * What every part of one open object shares: where its bytes come from, and the count of blocks that
+ * it holds ahead of its readers.
+ */
+
+import type { Log } from "../base/log.ts";
+import type { Block, BlockPool } from "../memory/index.ts";
+import type { ObjectClient } from "../s3/index.ts";
+
+export interface ReaderOptions {
+  readonly client: ObjectClient;
+  readonly pool: BlockPool;
+  readonly key: string;
+  /** With its quotes. Every GET asks for this version, so that versions never mix. */
+  readonly etag: string;
+  readonly objectBytes: number;
+  /** The size of one ranged GET while reading ahead (--read-part-size). */
+  readonly partBytes: number;
+  readonly log: Log;
+  /** A monotonic clock in milliseconds. */
+  readonly nowMs?: () => number;
+}
+
+/** The blocks that one handle took without anybody waiting for them. */
+export class Speculation {
+  readonly #pool: BlockPool;
+  #blocks = 0;
+
+  constructor(pool: BlockPool) {
+    this.#pool = pool;
+  }
+
+  /** Up to `wanted` blocks, as many as the pool can spare. */
+  take(wanted: number): Block[] {
+    const blocks: Block[] = [];
+    while (blocks.length < wanted) {
+      const block = this.#pool.tryTake("read", this.#blocks);
+      if (block === undefined) break;
+      this.#blocks += 1;
+      blocks.push(block);
+    }
+    return blocks;
+  }
+
+  give(block: Block): void {
+    this.#blocks -= 1;
+    this.#pool.give(block);
+  }
+}

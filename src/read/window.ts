@@ -1,0 +1,165 @@
+/**
+ * How far to read ahead of one sequential reader: the policy alone, without bytes, clocks or requests.
+ *
+ * First the window is a multiple of what has been read, so that a short run costs little. From two
+ * parts on it climbs a hill: it is doubled for a trial while the reader has to wait, and stays so only
+ * if the reader got faster. By Little's law the smallest window of full speed is throughput × latency;
+ * it is found by trial because latency, measured under a queue that the window itself makes, grows
+ * with the window. Now and then half the window is tried too, so that an error, a link that got
+ * shorter or a reader that got slower does not keep its memory.
+ *
+ *     run ×4 ──▶ 2 parts ──▶ hold ⇄ trial ×2 (kept if > 15 % faster)
+ *                                 ⇄ trial ÷2 (kept if not > 5 % slower)
+ */
+
+/** Bytes ahead for each byte of the run. A reader who stops early wastes this much at most. */
+const RUN_FACTOR = 4;
+/** Below the 100 % that doubling a too small window brings, above the noise of one measurement. */
+const FASTER = 1.15;
+const NOT_SLOWER = 0.95;
+/** A measurement spans a whole window, and this long, or a fast link measures the scheduler. */
+const MEASURE_MS_MIN = 50;
+/** Measurements between two trials: doubled after each trial that failed. */
+const PATIENCE_MIN = 2;
+const PATIENCE_MAX = 64;
+/** The weight of a slower measurement in the reference, so that one pause is not believed. */
+const SLOWER_WEIGHT = 0.25;
+
+export interface WindowLimits {
+  /** Where the climb begins: two parts, so that one arrives while the other is read. */
+  readonly bytesMin: number;
+  readonly bytesMax: number;
+}
+
+type Trial = "up" | "down" | undefined;
+
+export class ReadWindow {
+  readonly #limits: WindowLimits;
+  #bytes = 0;
+  #runBytes = 0;
+  #trial: Trial;
+  /** Throughput, in bytes per millisecond, that a trial is compared with; 0 before the first. */
+  #reference = 0;
+  #patience = PATIENCE_MIN;
+  #measurementsLeft = 1;
+  #upNext: boolean = true;
+  /** Bytes still to be read that were asked for under the window before. */
+  #skipBytes = 0;
+  #measuredBytes = 0;
+  #measureStartMs = 0;
+  #waited: boolean = false;
+
+  constructor(limits: WindowLimits) {
+    this.#limits = limits;
+  }
+
+  /** How many bytes beyond the reader should be held or under way. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The reader asked for the next `byteCount` bytes of its run. */
+  advance(byteCount: number, nowMs: number): void {
+    const climbing = this.#bytes >= this.#limits.bytesMin;
+    this.#runBytes += byteCount;
+    if (!climbing) {
+      this.#bytes = Math.min(this.#runBytes * RUN_FACTOR, this.#limits.bytesMin);
+      if (this.#bytes === this.#limits.bytesMin) this.#settleAfterChange(this.#bytes);
+      return;
+    }
+    if (this.#skipBytes > 0) {
+      this.#skipBytes -= byteCount;
+      this.#measureStartMs = nowMs;
+      return;
+    }
+    this.#measuredBytes += byteCount;
+    const elapsedMs = nowMs - this.#measureStartMs;
+    if (this.#measuredBytes < this.#bytes || elapsedMs < MEASURE_MS_MIN) return;
+    this.#judge(this.#measuredBytes / elapsedMs);
+    this.#measuredBytes = 0;
+    this.#measureStartMs = nowMs;
+    this.#waited = false;
+  }
+
+  /** The reader has to wait for bytes that have not come yet. */
+  wait(): void {
+    this.#waited = true;
+  }
+
+  #judge(throughput: number): void {
+    switch (this.#trial) {
+      case "up":
+        this.#judgeUp(throughput);
+        return;
+      case "down":
+        this.#judgeDown(throughput);
+        return;
+      case undefined:
+        this.#observe(throughput);
+        this.#measurementsLeft -= 1;
+        if (this.#measurementsLeft <= 0) this.#try();
+    }
+  }
+
+  #judgeUp(throughput: number): void {
+    if (throughput < this.#reference * FASTER) {
+      this.#giveUp(this.#bytes / 2);
+      return;
+    }
+    this.#reference = throughput;
+    this.#hold(PATIENCE_MIN);
+    this.#upNext = true;
+    if (this.#waited) this.#try();
+  }
+
+  /** The reference stays, so that many small losses do not add up unseen. */
+  #judgeDown(throughput: number): void {
+    if (throughput < this.#reference * NOT_SLOWER) this.#giveUp(this.#bytes * 2);
+    else this.#hold(PATIENCE_MIN);
+  }
+
+  #observe(throughput: number): void {
+    const weight = throughput > this.#reference ? 1 : SLOWER_WEIGHT;
+    this.#reference += (throughput - this.#reference) * weight;
+  }
+
+  /** A reader who never waits has enough: then only less is tried. */
+  #try(): void {
+    const mayGrow = this.#waited && this.#bytes * 2 <= this.#limits.bytesMax;
+    const mayShrink = this.#bytes / 2 >= this.#limits.bytesMin;
+    if (mayGrow && (this.#upNext || !mayShrink)) {
+      this.#trial = "up";
+      this.#upNext = false;
+      this.#change(this.#bytes * 2);
+    } else if (mayShrink) {
+      this.#trial = "down";
+      this.#upNext = true;
+      this.#change(this.#bytes / 2);
+    } else {
+      this.#hold(this.#patience);
+    }
+  }
+
+  #giveUp(bytes: number): void {
+    this.#change(bytes);
+    this.#hold(Math.min(this.#patience * 2, PATIENCE_MAX));
+  }
+
+  #hold(patience: number): void {
+    this.#trial = undefined;
+    this.#patience = patience;
+    this.#measurementsLeft = patience;
+  }
+
+  #change(bytes: number): void {
+    const before = this.#bytes;
+    this.#bytes = bytes;
+    this.#settleAfterChange(before);
+  }
+
+  /** What was asked for under the old window arrives at the old speed, and says nothing of the new. */
+  #settleAfterChange(bytesBefore: number): void {
+    this.#skipBytes = bytesBefore;
+    this.#measuredBytes = 0;
+  }
+}
