@@ -1,0 +1,147 @@
+/**
+ * Mounts and unmounts through fusermount3, the set-uid helper of libfuse, for whoever may not call
+ * mount(2). It opens /dev/fuse, mounts it, and passes the descriptor over the socket whose number it
+ * finds in _FUSE_COMMFD. With auto_unmount it then stays, and unmounts when that socket is closed,
+ * even by a kill -9 of this process.
+ */
+
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
+import { once } from "node:events";
+
+import { messageOf } from "../base/log.ts";
+import type { Addon } from "../native/index.ts";
+import { FuseError } from "./error.ts";
+
+/** libfuse 3's, then libfuse 2's: they speak the same protocol. */
+const PROGRAMS = ["fusermount3", "fusermount"] as const;
+/** Where they may be; the caller's own PATH is not for this layer to read. */
+const SEARCH_PATH =
+  "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/run/wrappers/bin";
+/** It does nothing that takes time; this bounds a helper that hangs. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** The first descriptor behind stdin, stdout and stderr. */
+const CHILD_SOCKET_FD = 3;
+
+export type HandshakeAddon = Pick<Addon, "socketPair" | "receiveDescriptor" | "closeDescriptor">;
+
+export interface FusermountRequest {
+  readonly addon: HandshakeAddon;
+  readonly directory: string;
+  /** As behind -o. */
+  readonly options: string;
+  readonly autoUnmount: boolean;
+  /** Directories to find the helper in, colon-separated. */
+  readonly searchPath?: string;
+}
+
+export interface FusermountResult {
+  /** The descriptor of /dev/fuse, mounted. */
+  readonly fd: number;
+  /** With auto_unmount: closing it unmounts. */
+  readonly socket: number | undefined;
+}
+
+/** @throws FuseError with what the helper printed, when it does not mount */
+export async function fusermount(request: FusermountRequest): Promise<FusermountResult> {
+  const { addon, autoUnmount, directory } = request;
+  const pair = addon.socketPair();
+  if (typeof pair === "number") {
+    throw new FuseError("fusermount-failed", `making a socket for fusermount3: errno ${-pair}`);
+  }
+  const [ours, theirs] = pair;
+  let fd = -1;
+  try {
+    const helper = await startMounting(request, theirs);
+    // Blocks; nothing is served before the mount, so nobody is kept waiting.
+    fd = addon.receiveDescriptor(ours, HANDSHAKE_TIMEOUT_MS);
+    if (fd < 0) throw refusal(directory, await endOf(helper), fd);
+    // With auto_unmount it lives as long as we do: it must not keep the event loop alive.
+    helper.process.stderr?.destroy();
+    helper.process.unref();
+    return { fd, socket: autoUnmount ? ours : undefined };
+  } finally {
+    if (fd < 0 || !autoUnmount) addon.closeDescriptor(ours);
+  }
+}
+
+/** Detaches the mount at `directory`, which ends when nobody uses it any more. */
+export async function fusermountUnmount(directory: string, searchPath?: string): Promise<void> {
+  const helper = await start(["-u", "-z", "--", directory], { searchPath });
+  const { exitCode, printed } = await endOf(helper);
+  if (exitCode === 0) return;
+  throw new FuseError("unmount-failed", `unmounting ${directory}: ${printed}`);
+}
+
+interface Helper {
+  readonly process: ChildProcess;
+  /** What it has written to stderr so far. */
+  readonly printed: string[];
+}
+
+interface HelperEnd {
+  readonly exitCode: number | null;
+  readonly printed: string;
+}
+
+/** Starts the helper with its end of the socket, which then is open there alone. */
+async function startMounting(request: FusermountRequest, socket: number): Promise<Helper> {
+  try {
+    return await start(["-o", request.options, "--", request.directory], {
+      socket,
+      searchPath: request.searchPath,
+    });
+  } finally {
+    request.addon.closeDescriptor(socket);
+  }
+}
+
+async function start(
+  args: readonly string[],
+  options: { readonly socket?: number; readonly searchPath: string | undefined },
+): Promise<Helper> {
+  const { socket, searchPath = SEARCH_PATH } = options;
+  const stdio: StdioOptions = ["ignore", "ignore", "pipe"];
+  if (socket !== undefined) stdio[CHILD_SOCKET_FD] = socket;
+  const env = { PATH: searchPath, _FUSE_COMMFD: String(CHILD_SOCKET_FD) };
+  for (const program of PROGRAMS) {
+    const child = spawn(program, args, { stdio, env, detached: true });
+    const printed: string[] = [];
+    child.stderr?.on("data", (chunk: Buffer) => printed.push(chunk.toString()));
+    try {
+      await once(child, "spawn");
+      return { process: child, printed };
+    } catch (error) {
+      if (isMissing(error)) continue;
+      throw new FuseError("fusermount-failed", `starting ${program}: ${messageOf(error)}`);
+    }
+  }
+  throw new FuseError(
+    "fusermount-missing",
+    `cannot find fusermount3 in ${searchPath}: users other than root need it to mount, and so does ` +
+      "--auto-unmount. Install it (Debian: apt-get install -y fuse3)",
+  );
+}
+
+/** Waits until the helper has ended, and ends one that hangs. */
+async function endOf({ process, printed }: Helper): Promise<HelperEnd> {
+  const kill = setTimeout(() => process.kill("SIGKILL"), HANDSHAKE_TIMEOUT_MS);
+  await once(process, "close");
+  clearTimeout(kill);
+  return { exitCode: process.exitCode, printed: printed.join("").trim() };
+}
+
+function refusal(directory: string, { printed }: HelperEnd, result: number): FuseError {
+  const reason = printed || `no answer within ${HANDSHAKE_TIMEOUT_MS / 1000} s, errno ${-result}`;
+  if (printed.includes("user_allow_other")) {
+    return new FuseError(
+      "allow-other-refused",
+      `mounting at ${directory}: ${reason}. --allow-other and --allow-root need the line ` +
+        "user_allow_other in /etc/fuse.conf, which root has to put there",
+    );
+  }
+  return new FuseError("fusermount-failed", `mounting at ${directory}: ${reason}`);
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}

@@ -1,0 +1,218 @@
+/**
+ * Makes a directory a mount: as root by mount(2), otherwise through fusermount3. What comes back is
+ * a descriptor that `serve` is to serve; until it does, whoever touches the directory waits.
+ */
+
+import { readFile, writeFile } from "node:fs/promises";
+
+import { assert } from "../base/assert.ts";
+import { EACCES, EINVAL, ENODEV, ENOENT, EPERM } from "../base/errno.ts";
+import { type Log, messageOf } from "../base/log.ts";
+import type { Addon } from "../native/index.ts";
+import { checkDirectory } from "./directory-check.ts";
+import { FuseError } from "./error.ts";
+import { fusermount, fusermountUnmount, type HandshakeAddon } from "./fusermount.ts";
+import { findMount } from "./mountinfo.ts";
+
+/** mount(2) flags of <sys/mount.h>. */
+const MS_RDONLY = 1;
+const MS_NOSUID = 2;
+const MS_NODEV = 4;
+const MS_NOATIME = 1024;
+/** umount2(2) flags. */
+const MNT_DETACH = 2;
+const UMOUNT_NOFOLLOW = 8;
+
+/** What the kernel reads ahead of a sequential reader: as much as one READ can carry. */
+const READ_AHEAD_KIB = 1024;
+
+export type MountAddon = HandshakeAddon &
+  Pick<Addon, "openDevice" | "mount" | "unmount" | "setNonBlocking">;
+
+export interface MountDirectoryOptions {
+  readonly addon: MountAddon;
+  readonly log: Log;
+  readonly directory: string;
+  /** What df and mount show as the device, and the type behind "fuse.": no commas in either. */
+  readonly fsname: string;
+  readonly subtype: string;
+  readonly readOnly: boolean;
+  /** Users other than the mounting one may come in. */
+  readonly allowOther: boolean;
+  /** Root alone may come in as well: see `MountPoint.allowedUids`. */
+  readonly allowRoot: boolean;
+  /** Unmount also when this process is killed; takes fusermount3, for root as well. */
+  readonly autoUnmount: boolean;
+}
+
+/**
+ * Mounts.
+ * @throws FuseError with a message for the person who asked: what is wrong and what to do
+ */
+export async function mountDirectory(options: MountDirectoryOptions): Promise<MountPoint> {
+  assert(!`${options.fsname}${options.subtype}`.includes(","), "mount options hold no comma");
+  const directory = await checkDirectory(options.directory);
+  const isRoot = process.geteuid?.() === 0;
+  const { fd, socket } =
+    isRoot && !options.autoUnmount
+      ? { fd: mountDirectly(options, directory), socket: undefined }
+      : await fusermount({
+          addon: options.addon,
+          directory,
+          options: fusermountOptions(options),
+          autoUnmount: options.autoUnmount,
+        });
+  options.addon.setNonBlocking(fd, true);
+  const mount = await findMount(directory);
+  return new MountPoint(options, { directory, fd, socket, device: mount?.device });
+}
+
+interface Mounted {
+  readonly directory: string;
+  readonly fd: number;
+  readonly socket: number | undefined;
+  readonly device: string | undefined;
+}
+
+/** A directory that is mounted, until it is unmounted by us or by anyone. */
+export class MountPoint {
+  /** Absolute and without links. */
+  readonly directory: string;
+  /** Of /dev/fuse, non-blocking. `close` closes it. */
+  readonly fd: number;
+  /**
+   * For `serve`, with allowRoot. The kernel has no such option: it is told to let all users in, and
+   * the session refuses those who are not in this list. Undefined otherwise.
+   */
+  readonly allowedUids: readonly number[] | undefined;
+  readonly #addon: MountAddon;
+  readonly #log: Log;
+  /** Undefined when the mount was gone before it could be looked up. */
+  readonly #device: string | undefined;
+  /** The descriptors to close; that of the socket makes fusermount3 unmount. */
+  #owned: readonly number[];
+
+  constructor(options: MountDirectoryOptions, mounted: Mounted) {
+    this.directory = mounted.directory;
+    this.fd = mounted.fd;
+    this.allowedUids = options.allowRoot ? [0, ownIds().uid] : undefined;
+    this.#addon = options.addon;
+    this.#log = options.log;
+    this.#device = mounted.device;
+    this.#owned = mounted.socket === undefined ? [mounted.fd] : [mounted.fd, mounted.socket];
+  }
+
+  /**
+   * Lets the kernel read ahead by as much as one READ carries; from 128 KiB to this, a sequential
+   * read costs a third less. Call it when the session is initialized: INIT lowers the value again.
+   * Only root may, so it is tried and no more. Returns the KiB in effect, undefined if unknown.
+   */
+  async raiseReadAhead(): Promise<number | undefined> {
+    if (this.#device === undefined) return undefined;
+    const path = `/sys/class/bdi/${this.#device}/read_ahead_kb`;
+    try {
+      await writeFile(path, String(READ_AHEAD_KIB));
+    } catch (error) {
+      this.#log.info(`the kernel's read-ahead stays as it is: ${messageOf(error)}`);
+    }
+    try {
+      const kib = Number.parseInt(await readFile(path, "latin1"), 10);
+      this.#log.debug(`the kernel reads ahead by ${kib} KiB`);
+      return kib;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
+   * Takes the mount out of the tree of directories; files that are open in it live on until they are
+   * closed, and only then the session ends. Does nothing when it has been unmounted already.
+   * @throws FuseError when the system refuses
+   */
+  async unmount(): Promise<void> {
+    const mount = await findMount(this.directory);
+    if (mount === undefined || mount.device !== this.#device) return;
+    const result = this.#addon.unmount(this.directory, MNT_DETACH | UMOUNT_NOFOLLOW);
+    // EINVAL: someone else was faster. EPERM: we are not root.
+    if (result === 0 || result === -EINVAL) return;
+    if (result !== -EPERM) {
+      throw new FuseError("unmount-failed", `unmounting ${this.directory}: errno ${-result}`);
+    }
+    await fusermountUnmount(this.directory);
+  }
+
+  /** Closes the descriptor, which aborts the mount if there still is one. Idempotent. */
+  close(): void {
+    const owned = this.#owned;
+    this.#owned = [];
+    for (const fd of owned) this.#addon.closeDescriptor(fd);
+  }
+}
+
+function ownIds(): { readonly uid: number; readonly gid: number } {
+  return { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+}
+
+/** The descriptor of the mount. */
+function mountDirectly(options: MountDirectoryOptions, directory: string): number {
+  const { addon, fsname, subtype, readOnly } = options;
+  const fd = addon.openDevice();
+  if (fd < 0) throw explainDevice(fd);
+  const { uid, gid } = ownIds();
+  const data = [`fd=${fd},rootmode=40000,user_id=${uid},group_id=${gid}`, ...sharing(options)];
+  const flags = MS_NOSUID | MS_NODEV | MS_NOATIME | (readOnly ? MS_RDONLY : 0);
+  const result = addon.mount(fsname, directory, `fuse.${subtype}`, flags, data.join(","));
+  if (result === 0) return fd;
+  addon.closeDescriptor(fd);
+  throw explainMount(directory, result);
+}
+
+/** As behind fusermount3's -o; it adds nosuid and nodev by itself. */
+function fusermountOptions(options: MountDirectoryOptions): string {
+  const { fsname, subtype, readOnly, autoUnmount } = options;
+  return [
+    readOnly ? "ro" : "rw",
+    "nosuid,nodev,noatime",
+    `fsname=${fsname},subtype=${subtype}`,
+    ...(autoUnmount ? ["auto_unmount"] : []),
+    ...sharing(options),
+  ].join(",");
+}
+
+/** Access is decided by the kernel, from the modes we report. */
+function sharing({ allowOther, allowRoot }: MountDirectoryOptions): readonly string[] {
+  return ["default_permissions", ...(allowOther || allowRoot ? ["allow_other"] : [])];
+}
+
+function explainDevice(result: number): FuseError {
+  if (result === -EPERM || result === -EACCES) {
+    return new FuseError(
+      "no-device",
+      "opening /dev/fuse: permission denied: a container must be started with --device /dev/fuse",
+    );
+  }
+  const reason = result === -ENOENT || result === -ENODEV ? "there is none" : `errno ${-result}`;
+  return new FuseError(
+    "no-device",
+    `opening /dev/fuse: ${reason}: load the kernel module with "modprobe fuse"; ` +
+      "a container must be started with --device /dev/fuse",
+  );
+}
+
+function explainMount(directory: string, result: number): FuseError {
+  if (result === -EPERM || result === -EACCES) {
+    return new FuseError(
+      "mount-refused",
+      `mounting at ${directory}: permission denied: a container must be started with ` +
+        "--cap-add SYS_ADMIN --device /dev/fuse, and under AppArmor with " +
+        "--security-opt apparmor:unconfined",
+    );
+  }
+  if (result === -ENODEV) {
+    return new FuseError(
+      "no-device",
+      `mounting at ${directory}: this kernel has no FUSE: load its module with "modprobe fuse"`,
+    );
+  }
+  return new FuseError("mount-refused", `mounting at ${directory}: errno ${-result}`);
+}

@@ -1,0 +1,290 @@
+/**
+ * Serves one mount, from INIT until it is gone: takes requests from the channel, looks up their row
+ * in the opcode table, and carries on with the next. Nothing that the kernel, or a program through
+ * it, can send ends a session; only the end of the mount does, or an error of our own.
+ */
+
+import { assert } from "../base/assert.ts";
+import { deferred } from "../base/deferred.ts";
+import { EAGAIN, EINVAL, EIO, ENODEV, ENOENT, ENOSYS } from "../base/errno.ts";
+import type { Log } from "../base/log.ts";
+import type { Addon, Channel } from "../native/index.ts";
+import { ABI_MAJOR, ABI_MINOR, ABI_MINOR_OLDEST, IN_HEADER, INIT_OUT } from "./abi.ts";
+import { Answering } from "./answering.ts";
+import { FuseError } from "./error.ts";
+import { isBeingKilled } from "./interrupts.ts";
+import { type Agreement, negotiate, putAgreement, readOffer } from "./negotiation.ts";
+import { invalidateEntryMessage, invalidateInodeMessage } from "./notification.ts";
+import { expectsReply, OPCODE_TABLE } from "./opcode-table.ts";
+import type { Operations } from "./operations.ts";
+import { ReplyWriter } from "./reply.ts";
+import { RequestError, RequestReader, type Slot } from "./request.ts";
+import type { ControlRow, Row, SessionControl } from "./row.ts";
+import { SlotPool } from "./slot-pool.ts";
+
+/** Requests served in one turn of the event loop, before the network and timers have theirs. */
+const REQUESTS_PER_TURN = 64;
+
+export interface SessionOptions {
+  readonly addon: Pick<Addon, "openChannel" | "allocateHuge">;
+  /** The descriptor of the mount, non-blocking. The caller closes it after `closed` has settled. */
+  readonly fd: number;
+  readonly operations: Operations;
+  /**
+   * The number that the kernel is to see for a failure of an operation; EIO is sent in place of one
+   * outside 1..511. Should it throw, the session ends: that is the way out for failed assertions.
+   */
+  readonly errnoOf: (error: unknown) => number;
+  readonly log: Log;
+  /** The users whose requests are served, with --allow-root: others get EACCES. Absent: all. */
+  readonly allowedUids?: readonly number[];
+  /** Whether thread `pid` is being killed; only then is a request of it that was interrupted given up. */
+  readonly isDying?: (pid: number) => boolean;
+}
+
+/** Both are zero when nothing is going on. */
+export interface SessionGauges {
+  readonly pendingRequests: number;
+  readonly parkedSlots: number;
+}
+
+/** Starts serving. INIT, the first request, has been waiting since the mount. */
+export function serve(options: SessionOptions): Session {
+  return new Session(options);
+}
+
+export class Session {
+  readonly #log: Log;
+  readonly #operations: Operations;
+  readonly #errnoOf: (error: unknown) => number;
+  readonly #channel: Channel;
+  readonly #slots: SlotPool;
+  readonly #request: RequestReader;
+  readonly #reply: ReplyWriter;
+  readonly #answering: Answering;
+  readonly #control: SessionControl;
+  readonly #initialized = deferred<Agreement>();
+  readonly #closed = deferred<void>();
+  /** Where the next request goes; none while every slot is parked. */
+  #slot: Slot | undefined;
+  #state: "serving" | "closed" = "serving";
+
+  constructor(options: SessionOptions) {
+    this.#log = options.log;
+    this.#operations = options.operations;
+    this.#errnoOf = options.errnoOf;
+    this.#slots = new SlotPool((byteCount) => options.addon.allocateHuge(byteCount));
+    const slot = this.#slots.take();
+    assert(slot !== undefined, "a new pool has slots");
+    this.#slot = slot;
+    this.#request = new RequestReader(slot);
+    const { fd } = options;
+    this.#channel = options.addon.openChannel({ fd, onReadable: () => this.#drain() });
+    this.#reply = new ReplyWriter(this.#channel);
+    this.#answering = new Answering({
+      operations: options.operations,
+      reply: this.#reply,
+      log: options.log,
+      errnoOf: options.errnoOf,
+      allowedUids: options.allowedUids,
+      isDying: options.isDying ?? isBeingKilled,
+      onSlotReturned: (returned) => this.#takeBack(returned),
+      onGone: () => this.close(),
+      onBroken: (error) => this.#break(error),
+    });
+    this.#control = {
+      initialize: (request) => this.#initialize(request),
+      interrupt: (unique) => this.#answering.interrupt(unique),
+      forget: (ino, lookups) => this.#forget(ino, lookups),
+      acknowledge: () => this.#checkReply(this.#reply.send(0)),
+    };
+    // A session that ends before INIT says so through `closed`; nobody need watch both.
+    this.#initialized.promise.catch(() => {});
+  }
+
+  /** Resolves once INIT has been answered: the mount can be used. Rejects when that never comes. */
+  get initialized(): Promise<Agreement> {
+    return this.#initialized.promise;
+  }
+
+  /** Resolves when the mount is gone or `close` was called; rejects when serving cannot go on. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  get gauges(): SessionGauges {
+    const receiving = this.#slot === undefined ? 0 : 1;
+    return {
+      pendingRequests: this.#answering.pendingCount,
+      parkedSlots: this.#slots.takenCount - receiving,
+    };
+  }
+
+  /**
+   * Makes the kernel drop the attributes of `ino` and its pages from `offset` on: `byteCount` bytes
+   * of them, or all with 0. An inode that it does not know is fine.
+   */
+  invalidateInode(ino: number, offset: number, byteCount: number): Promise<void> {
+    return this.#notify(invalidateInodeMessage(ino, offset, byteCount));
+  }
+
+  /** Makes the kernel drop `name` in `parent`, or ask again about it with `expireOnly`. */
+  invalidateEntry(parent: number, name: string, expireOnly = false): Promise<void> {
+    return this.#notify(invalidateEntryMessage(parent, name, expireOnly));
+  }
+
+  /** Stops serving, without unmounting. What operations still return is undone. Idempotent. */
+  close(): void {
+    if (!this.#stop()) return;
+    this.#initialized.reject(new FuseError("device-failed", "the mount ended before it was used"));
+    this.#closed.resolve();
+  }
+
+  #break(error: unknown): void {
+    if (!this.#stop()) return;
+    this.#initialized.reject(error);
+    this.#closed.reject(error);
+  }
+
+  #stop(): boolean {
+    if (this.#state === "closed") return false;
+    this.#state = "closed";
+    this.#answering.stop();
+    this.#channel.close();
+    return true;
+  }
+
+  #drain(): void {
+    try {
+      for (let count = 0; count < REQUESTS_PER_TURN; count += 1) {
+        const slot = this.#slot;
+        if (slot === undefined || this.#state === "closed") return;
+        const received = this.#channel.receive(slot.bytes);
+        if (received === -EAGAIN) return;
+        if (received === -ENODEV) {
+          this.close();
+          return;
+        }
+        if (received < 0)
+          throw new FuseError("device-failed", `reading /dev/fuse: errno ${-received}`);
+        this.#serveOne(slot, received);
+      }
+    } catch (error) {
+      this.#break(error);
+    }
+  }
+
+  #serveOne(slot: Slot, byteCount: number): void {
+    if (byteCount < IN_HEADER.bytes) {
+      this.#log.warn(`fuse: ignored a request of ${byteCount} bytes`);
+      return;
+    }
+    const request = this.#request;
+    request.load(slot, byteCount);
+    const row = OPCODE_TABLE[request.opcode];
+    this.#reply.address(request.uniqueLow, request.uniqueHigh);
+    if (row === undefined) {
+      this.#log.debug(`fuse: opcode ${request.opcode} is unknown`);
+      this.#checkReply(this.#reply.sendError(ENOSYS));
+    } else if (!request.isWhole || request.bodyBytes < row.bodyBytesMin) {
+      this.#log.warn(`fuse: ${row.opcode} of ${byteCount} bytes is truncated`);
+      this.#refuse(row, EIO);
+    } else {
+      this.#dispatch(row, request, slot);
+    }
+  }
+
+  #dispatch(row: Row, request: RequestReader, slot: Slot): void {
+    if (this.#log.debugEnabled) {
+      this.#log.debug(`fuse: ${row.opcode} #${request.uniqueLow} from ${request.pid}`);
+    }
+    switch (row.kind) {
+      case "answered":
+        if (this.#answering.serve(row, request, slot)) this.#parkSlot();
+        break;
+      case "refused":
+        this.#refuse(row, row.errno(request));
+        break;
+      case "control":
+        this.#serveControl(row, request);
+        break;
+    }
+  }
+
+  #serveControl(row: ControlRow, request: RequestReader): void {
+    try {
+      row.serve(this.#control, request);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      this.#refuse(row, error.errno);
+    }
+  }
+
+  #refuse(row: Row, errno: number): void {
+    if (expectsReply(row.opcode)) this.#checkReply(this.#reply.sendError(errno));
+  }
+
+  #checkReply(result: number): void {
+    if (result === -ENODEV) this.close();
+    else if (result < 0 && result !== -ENOENT) {
+      this.#log.warn(`fuse: the kernel refused a reply: errno ${-result}`);
+    }
+  }
+
+  /** The slot belongs to a WRITE now; another one receives, or none until one returns. */
+  #parkSlot(): void {
+    this.#slot = this.#slots.take();
+    if (this.#slot === undefined) this.#channel.pause();
+  }
+
+  #takeBack(slot: Slot): void {
+    this.#slots.give(slot);
+    if (this.#slot !== undefined) return;
+    this.#slot = this.#slots.take();
+    if (this.#state === "serving") this.#channel.resume();
+  }
+
+  #forget(ino: number, lookups: number): void {
+    try {
+      this.#operations.forget(ino, lookups);
+    } catch (error) {
+      // Nobody waits for a reply, but whoever knows the errors is to see this one.
+      this.#errnoOf(error);
+    }
+  }
+
+  #initialize(request: RequestReader): void {
+    const offer = readOffer(request);
+    const negotiation = negotiate(offer);
+    const { words } = this.#reply;
+    const body = ReplyWriter.bodyWord;
+    switch (negotiation.kind) {
+      case "agreed":
+        putAgreement(words, body, negotiation.agreement);
+        this.#checkReply(this.#reply.send(INIT_OUT.bytes));
+        this.#initialized.resolve(negotiation.agreement);
+        break;
+      case "ask-again":
+        putAgreement(words, body, { minor: ABI_MINOR, maxReadaheadBytes: 0, flags: 0, flags2: 0 });
+        this.#checkReply(this.#reply.send(INIT_OUT.bytes));
+        break;
+      case "too-old":
+        this.#checkReply(this.#reply.sendError(EINVAL));
+        throw new FuseError(
+          "kernel-too-old",
+          `this kernel speaks FUSE ${offer.major}.${offer.minor}: ` +
+            `${ABI_MAJOR}.${ABI_MINOR_OLDEST} is needed, which Linux 5.4 and later have`,
+        );
+    }
+  }
+
+  async #notify(message: Uint8Array): Promise<void> {
+    if (this.#state === "closed") return;
+    const result = await this.#channel.notify(message);
+    if (result >= 0 || result === -ENOENT || result === -ENODEV || this.#state === "closed") return;
+    throw new FuseError(
+      "notification-failed",
+      `the kernel refused a notification: errno ${-result}`,
+    );
+  }
+}
