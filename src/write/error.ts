@@ -1,0 +1,23 @@
+/** What can go wrong while an object is written, besides what the store itself reports. */
+
+export type WriteErrorKind =
+  /** The write does not begin where the one before ended. */
+  | "out-of-order"
+  /** The write would need more than 10,000 parts. */
+  | "too-large"
+  /** What the store says it has is not what was sent: the upload was aborted. */
+  | "inconsistent"
+  /** `abort` was called. */
+  | "aborted"
+  /** The object is complete, or about to be, and takes no more bytes. */
+  | "completed";
+
+export class WriteError extends Error {
+  override readonly name = "WriteError";
+  readonly kind: WriteErrorKind;
+
+  constructor(kind: WriteErrorKind, message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * Whether an object was stored although the request that stores it failed.
+ *
+ * The reply to a PUT or a completion can get lost after the store has acted. The client repeats the
+ * request, and the repetition may fail because the first one succeeded: the upload is gone, the
+ * object exists. Reporting that as a failure would be wrong, and so would believing it: the object is
+ * ours only if it has the size and the ETag that the store computes of our bytes.
+ */
+
+import { createHash } from "node:crypto";
+
+import { type ObjectClient, S3Error, type S3ErrorKind, type Stored } from "../s3/index.ts";
+
+/** After any other failure the store has refused, and nothing was stored. */
+const KINDS_OF_LOST_REPLIES: ReadonlySet<S3ErrorKind> = new Set([
+  "network",
+  "timeout",
+  "server-error",
+  "bad-response",
+  "no-such-upload",
+  "precondition-failed",
+]);
+
+export interface ExpectedObject {
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** The ETag that proves it, without quotes; undefined when it cannot be known. Computed if needed. */
+  readonly md5Etag: () => string | undefined;
+}
+
+/**
+ * After `error` from the request that should have stored `expected`: what was stored after all, or
+ * undefined when nothing was, or nothing can be proved.
+ */
+export async function storedAfterAll(
+  client: ObjectClient,
+  error: unknown,
+  expected: ExpectedObject,
+  signal: AbortSignal,
+): Promise<Stored | undefined> {
+  if (signal.aborted || !(error instanceof S3Error) || !KINDS_OF_LOST_REPLIES.has(error.kind)) {
+    return undefined;
+  }
+  try {
+    const etag = expected.md5Etag();
+    if (etag === undefined) return undefined;
+    const info = await client.head(expected.key, signal);
+    const same = info.sizeBytes === expected.sizeBytes && unquoted(info.etag) === etag;
+    return same ? { etag: info.etag } : undefined;
+  } catch {
+    // The first failure is the one to report.
+    return undefined;
+  }
+}
+
+/** The ETag of an object that was stored by one PUT, unless it was encrypted with a key of its own. */
+export function md5OfBody(body: readonly Uint8Array[]): string {
+  const hash = createHash("md5");
+  for (const bytes of body) hash.update(bytes);
+  return hash.digest("hex");
+}
+
+/** The ETag of a multipart object: the MD5 of the parts' MD5s, and their number. */
+export function md5OfParts(etags: readonly string[]): string | undefined {
+  const hash = createHash("md5");
+  for (const etag of etags) {
+    const hex = unquoted(etag);
+    if (!/^[0-9a-f]{32}$/.test(hex)) return undefined;
+    hash.update(hex, "hex");
+  }
+  return `${hash.digest("hex")}-${etags.length}`;
+}
+
+function unquoted(etag: string): string {
+  return etag.replace(/^"(.*)"$/, "$1");
+}
