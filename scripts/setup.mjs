@@ -1,6 +1,6 @@
 /**
- * Makes a fresh clone ready for `npm run demo`, `npm test` or `npm run bench`: node scripts/setup.mjs
- * demo|test|bench. It runs before any package is installed, so it needs none itself; it does only what
+ * Makes a fresh clone ready: node scripts/setup.mjs demo|test|ok|bench|pack, as the scripts of
+ * package.json do. It runs before any package is installed, so it needs none itself; it does only what
  * is missing, and what it cannot do ends in one message with the remedy.
  */
 
@@ -36,23 +36,24 @@ const NODE_MIN = "20.19";
 /** Go's module file of MinIO asks for 1.24; any Go since 1.21 fetches the toolchain that a module asks for. */
 const GO_MIN = "1.21";
 
-const TARGETS = ["demo", "test", "bench"];
 /** Which Debian package brings each program. */
-const MOUNT_PROGRAMS = { fusermount3: "fuse3" };
 const COMPILER_PROGRAMS = { gcc: "gcc", "g++": "g++", make: "make", python3: "python3" };
+const TEST_PROGRAMS = { fusermount3: "fuse3", fio: "fio", openssl: "openssl" };
 const TARGET_PROGRAMS = {
-  demo: {},
-  test: { fio: "fio", openssl: "openssl", "clang-format": "clang-format" },
-  bench: { fio: "fio", openssl: "openssl" },
+  pack: {},
+  demo: { fusermount3: "fuse3" },
+  test: TEST_PROGRAMS,
+  ok: { ...TEST_PROGRAMS, "clang-format": "clang-format" },
+  bench: TEST_PROGRAMS,
 };
 
 const cacheDirectory = cacheDirectoryOf(process.env);
 const minioPath = minioPathOf(process.env);
 
 async function main(target) {
-  if (!TARGETS.includes(target)) {
+  if (!Object.hasOwn(TARGET_PROGRAMS, target)) {
     throw new StepError(
-      `"${target ?? ""}" is not something to set up: write node scripts/setup.mjs ${TARGETS.join("|")}`,
+      `"${target ?? ""}" is not something to set up: write node scripts/setup.mjs ${Object.keys(TARGET_PROGRAMS).join("|")}`,
     );
   }
   if (!versionAtLeast(process.versions.node, NODE_MIN)) {
@@ -84,7 +85,7 @@ async function main(target) {
   if (target === "bench") {
     await compile(runner, { config: "tsconfig.bench.json", source: "bench", output: "dist-bench" });
   }
-  if (target === "test") await buildMinio(runner);
+  if (needsMinio(target)) await buildMinio(runner);
   if (performance.now() - startMs > 1000) {
     runner.say(`everything is ready after ${formatSeconds(performance.now() - startMs)}`);
   }
@@ -125,10 +126,9 @@ async function takeLock(runner) {
 
 async function installPrograms(runner, target) {
   const wanted = {
-    ...MOUNT_PROGRAMS,
     ...(addonIsStale() ? COMPILER_PROGRAMS : {}),
     ...TARGET_PROGRAMS[target],
-    ...(target === "test" && !existsSync(minioPath) && !findGo() ? { go: "golang-go" } : {}),
+    ...(needsMinio(target) && !findGo() ? { go: "golang-go" } : {}),
   };
   const packages = missingPackages(wanted, (program) => findProgram(program) !== undefined);
   if (packages.length === 0) return;
@@ -216,8 +216,11 @@ async function compile(runner, { config, source, output }) {
   if (output === "dist") chmodSync("dist/cli/main.js", 0o755);
 }
 
+function needsMinio(target) {
+  return (target === "test" || target === "ok") && !existsSync(minioPath);
+}
+
 async function buildMinio(runner) {
-  if (existsSync(minioPath)) return;
   if (process.env.MINIO_BIN) {
     throw new StepError(
       `MINIO_BIN names ${minioPath}, which does not exist: correct it or unset it`,
