@@ -50,6 +50,8 @@ export interface S3ErrorDetails {
   readonly code?: string | undefined;
   readonly requestId?: string | undefined;
   readonly region?: string | undefined;
+  /** How long the server asks to wait before another attempt. */
+  readonly retryAfterMs?: number | undefined;
   readonly cause?: unknown;
 }
 
@@ -63,6 +65,8 @@ export class S3Error extends Error {
   readonly code: string | undefined;
   readonly requestId: string | undefined;
   readonly region: string | undefined;
+  /** 0 when the server named no time. */
+  readonly retryAfterMs: number;
 
   constructor(message: string, details: S3ErrorDetails) {
     super(describe(message, details), details.cause === undefined ? {} : { cause: details.cause });
@@ -73,6 +77,7 @@ export class S3Error extends Error {
     this.code = details.code;
     this.requestId = details.requestId;
     this.region = details.region;
+    this.retryAfterMs = details.retryAfterMs ?? 0;
   }
 }
 

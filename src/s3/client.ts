@@ -1,0 +1,175 @@
+/**
+ * The one real `ObjectClient`: puts the parts of this layer together. Nothing is sent, read or loaded
+ * before the first operation.
+ */
+
+import type { Log } from "../base/log.ts";
+import type { Checksums } from "./body-check.ts";
+import { CachedCredentials, type CredentialsProvider, defaultCredentials } from "./credentials.ts";
+import { DirectPath } from "./direct-path.ts";
+import { getObject } from "./get-object.ts";
+import { headObject } from "./head-object.ts";
+import { listObjects } from "./list-objects.ts";
+import type {
+  CompleteUploadRequest,
+  CreateUploadRequest,
+  GetRequest,
+  ListPage,
+  ListRequest,
+  ObjectClient,
+  ObjectInfo,
+  PutRequest,
+  Stored,
+  UploadedPart,
+  UploadPartRequest,
+} from "./object-client.ts";
+import type { ProxyEnvironment } from "./proxy.ts";
+import { DEFAULT_RETRY_POLICY, Retrier, type RetryPolicy, systemClock } from "./retry.ts";
+import { Sdk } from "./sdk.ts";
+import { defaultRegion, isPlainBucket, type Target, targetAt } from "./target.ts";
+import { DEFAULT_TIMEOUTS, type Timeouts } from "./timeouts.ts";
+import { CONNECTIONS_MAX, Transport } from "./transport.ts";
+import {
+  abortUpload,
+  completeUpload,
+  createUpload,
+  deleteObject,
+  putObject,
+  type Uploads,
+  uploadPart,
+} from "./upload.ts";
+
+export interface ObjectClientOptions {
+  readonly bucket: string;
+  /** undefined: that of the environment or the shared files, else us-east-1. */
+  readonly region: string | undefined;
+  /** undefined: the SDK's rules, which know Amazon's own endpoints. */
+  readonly endpointUrl: string | undefined;
+  readonly forcePathStyle: boolean;
+  /** A profile of the shared configuration files, for credentials and region. */
+  readonly profile: string | undefined;
+  /** Send everything unsigned. */
+  readonly noSignRequest: boolean;
+  /** undefined: the SDK's default chain. */
+  readonly credentials?: CredentialsProvider;
+  readonly timeouts?: Partial<Timeouts>;
+  readonly retry?: Partial<RetryPolicy>;
+  /** Connections to one origin; 64 when absent. */
+  readonly connectionsMax?: number;
+  /** The proxy variables of the environment. */
+  readonly proxy?: ProxyEnvironment;
+  /** PEM certificates to trust in place of Node's own (what AWS_CA_BUNDLE names). */
+  readonly caBundle?: string;
+  /** The checksums that Node lacks; without them, only CRC-32 is verified. */
+  readonly checksums?: Checksums;
+  readonly log: Log;
+}
+
+export function createObjectClient(options: ObjectClientOptions): ObjectClient {
+  return new Client(options);
+}
+
+class Client implements ObjectClient {
+  readonly #transport: Transport;
+  readonly #retrier: Retrier;
+  readonly #path: DirectPath;
+  readonly #uploads: Uploads;
+  readonly #checksums: Checksums | undefined;
+  /** Only Amazon's own S3 is asked for restore status. */
+  readonly #asksRestoreStatus: boolean;
+
+  constructor(options: ObjectClientOptions) {
+    const { bucket, endpointUrl, forcePathStyle, profile } = options;
+    const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+    this.#transport = new Transport({
+      timeouts,
+      connectionsMax: options.connectionsMax ?? CONNECTIONS_MAX,
+      proxy: options.proxy ?? {},
+      caBundle: options.caBundle,
+      log: options.log,
+    });
+    this.#retrier = new Retrier({ ...DEFAULT_RETRY_POLICY, ...options.retry }, systemClock);
+    const credentials = options.noSignRequest
+      ? undefined
+      : new CachedCredentials(options.credentials ?? defaultCredentials(profile));
+    const region = memoised(async () => options.region ?? (await defaultRegion(profile)));
+    const transport = this.#transport;
+    const retrier = this.#retrier;
+    const sdk = new Sdk({
+      bucket,
+      region,
+      endpointUrl,
+      forcePathStyle,
+      profile,
+      credentials,
+      transport,
+      retrier,
+    });
+    const target = memoised(
+      async (): Promise<Target> =>
+        endpointUrl !== undefined && isPlainBucket(bucket)
+          ? targetAt(endpointUrl, bucket, await region(), forcePathStyle)
+          : sdk.resolveTarget(),
+    );
+    this.#path = new DirectPath({ transport, target, credentials });
+    this.#uploads = { sdk, bucket, completeMs: timeouts.completeMs };
+    this.#checksums = options.checksums;
+    this.#asksRestoreStatus = endpointUrl === undefined;
+  }
+
+  head(key: string, signal?: AbortSignal): Promise<ObjectInfo> {
+    return this.#retrier.run(() => headObject(this.#path, key, signal), signal);
+  }
+
+  get(request: GetRequest, signal?: AbortSignal): Promise<void> {
+    const retrier = this.#retrier;
+    return getObject({ path: this.#path, retrier, checksums: this.#checksums }, request, signal);
+  }
+
+  list(request: ListRequest, signal?: AbortSignal): Promise<ListPage> {
+    return this.#retrier.run(
+      () => listObjects(this.#path, request, this.#asksRestoreStatus, signal),
+      signal,
+    );
+  }
+
+  put(request: PutRequest, signal?: AbortSignal): Promise<Stored> {
+    return putObject(this.#uploads, request, signal);
+  }
+
+  createUpload(request: CreateUploadRequest, signal?: AbortSignal): Promise<string> {
+    return createUpload(this.#uploads, request, signal);
+  }
+
+  uploadPart(request: UploadPartRequest, signal?: AbortSignal): Promise<UploadedPart> {
+    return uploadPart(this.#uploads, request, signal);
+  }
+
+  completeUpload(request: CompleteUploadRequest, signal?: AbortSignal): Promise<Stored> {
+    return completeUpload(this.#uploads, request, signal);
+  }
+
+  abortUpload(key: string, uploadId: string, signal?: AbortSignal): Promise<void> {
+    return abortUpload(this.#uploads, key, uploadId, signal);
+  }
+
+  delete(key: string, signal?: AbortSignal): Promise<void> {
+    return deleteObject(this.#uploads, key, signal);
+  }
+
+  close(): void {
+    this.#transport.close();
+  }
+}
+
+/** Asks `find` once; a failure is not kept. */
+function memoised<T>(find: () => Promise<T>): () => Promise<T> {
+  let found: Promise<T> | undefined;
+  return () => {
+    found ??= find().catch((error: unknown) => {
+      found = undefined;
+      throw error;
+    });
+    return found;
+  };
+}

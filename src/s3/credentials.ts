@@ -1,0 +1,71 @@
+/**
+ * Where credentials come from: the caller, or the SDK's default chain, asked once and again before they
+ * expire. The chain's module is loaded only when it is needed.
+ */
+
+import type { Credentials } from "./signer.ts";
+
+export interface ExpiringCredentials extends Credentials {
+  readonly expiration?: Date;
+}
+
+export type CredentialsProvider = () => Promise<ExpiringCredentials>;
+
+/** As the AWS SDKs do, credentials are renewed this long before they expire. */
+const RENEW_BEFORE_MS = 300_000;
+
+/** Asks `provider` at most once at a time, and again only when its credentials are about to expire. */
+export class CachedCredentials {
+  readonly #provider: CredentialsProvider;
+  readonly #now: () => number;
+  #current: ExpiringCredentials | undefined;
+  #renewal: Promise<ExpiringCredentials> | undefined;
+
+  constructor(provider: CredentialsProvider, now: () => number = Date.now) {
+    this.#provider = provider;
+    this.#now = now;
+  }
+
+  get(): Promise<ExpiringCredentials> | ExpiringCredentials {
+    const current = this.#current;
+    if (current !== undefined && this.#remainingMs(current) > RENEW_BEFORE_MS) return current;
+    this.#renewal ??= this.#renew(current);
+    return this.#renewal;
+  }
+
+  /** What the server no longer accepts is not offered again. */
+  forget(credentials: Credentials): void {
+    if (this.#current === credentials) this.#current = undefined;
+  }
+
+  async #renew(current: ExpiringCredentials | undefined): Promise<ExpiringCredentials> {
+    try {
+      this.#current = await this.#provider();
+      return this.#current;
+    } catch (error) {
+      // Not renewed is not yet expired.
+      if (current !== undefined && this.#remainingMs(current) > 0) return current;
+      throw error;
+    } finally {
+      this.#renewal = undefined;
+    }
+  }
+
+  #remainingMs(credentials: ExpiringCredentials): number {
+    const expiration = credentials.expiration?.getTime() ?? Number.POSITIVE_INFINITY;
+    return expiration - this.#now();
+  }
+}
+
+/** The SDK's chain: environment, shared files, SSO, process, web identity, container, instance. */
+export function defaultCredentials(profile: string | undefined): CredentialsProvider {
+  let chain: Promise<CredentialsProvider> | undefined;
+  const load = async (): Promise<CredentialsProvider> => {
+    const { fromNodeProviderChain } = await import("@aws-sdk/credential-providers");
+    return fromNodeProviderChain(profile === undefined ? {} : { profile });
+  };
+  return async () => {
+    chain ??= load();
+    return (await chain)();
+  };
+}

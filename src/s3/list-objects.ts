@@ -1,0 +1,93 @@
+/**
+ * ListObjectsV2, one page. Keys are asked for percent-encoded (encoding-type=url), because XML cannot
+ * hold every character that a key can, and come back exact.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+ */
+
+import { badAnswer } from "./answer-error.ts";
+import type { DirectCall, DirectPath } from "./direct-path.ts";
+import type { ListPage, ListRequest, ObjectInfo } from "./object-client.ts";
+import { ProtocolError, quoted } from "./protocol-error.ts";
+import { forEachElement, textOf } from "./xml.ts";
+
+/** `restoreStatus`: ask also whether archived objects are restored; not every server knows how. */
+export async function listObjects(
+  path: DirectPath,
+  request: ListRequest,
+  restoreStatus: boolean,
+  signal?: AbortSignal,
+): Promise<ListPage> {
+  const query: Record<string, string> = {
+    "encoding-type": "url",
+    "list-type": "2",
+    prefix: request.prefix,
+  };
+  if (request.delimiter !== undefined) query["delimiter"] = request.delimiter;
+  if (request.maxKeys !== undefined) query["max-keys"] = String(request.maxKeys);
+  if (request.continuationToken !== undefined) {
+    query["continuation-token"] = request.continuationToken;
+  }
+  const call: DirectCall = { operation: "ListObjectsV2", method: "GET", query };
+  const response = await path.send(
+    restoreStatus ? { ...call, optionalAttributes: "RestoreStatus" } : call,
+    signal,
+  );
+  try {
+    return parseListPage(response.body);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    throw badAnswer(call, response.status, error.message);
+  }
+}
+
+/** Throws a ProtocolError for what is no page of a listing. */
+export function parseListPage(body: Buffer): ListPage {
+  const xml = body.toString("utf8");
+  const root = xml.indexOf("<ListBucketResult");
+  if (root === -1 || !xml.includes("</ListBucketResult>")) {
+    throw new ProtocolError(`it sent ${quoted(body)} where a listing was expected`);
+  }
+  const decode = textOf(xml, "EncodingType") === "url" ? decodeUrl : (text: string) => text;
+  const objects: ObjectInfo[] = [];
+  forEachElement(xml, "Contents", (inside) => objects.push(parseObject(inside, decode)));
+  const commonPrefixes: string[] = [];
+  forEachElement(xml, "CommonPrefixes", (inside) => {
+    commonPrefixes.push(decode(required(inside, "Prefix")));
+  });
+  const truncated = textOf(xml, "IsTruncated") === "true";
+  const continuationToken = truncated ? required(xml, "NextContinuationToken") : undefined;
+  return { objects, commonPrefixes, continuationToken };
+}
+
+function parseObject(inside: string, decode: (text: string) => string): ObjectInfo {
+  const size = required(inside, "Size");
+  if (!/^\d{1,15}$/.test(size)) throw new ProtocolError("a size in its listing is no number");
+  const lastModifiedMs = Date.parse(textOf(inside, "LastModified") ?? "");
+  const restored =
+    textOf(inside, "IsRestoreInProgress") === "false" &&
+    textOf(inside, "RestoreExpiryDate") !== undefined;
+  return {
+    key: decode(required(inside, "Key")),
+    sizeBytes: Number(size),
+    etag: textOf(inside, "ETag") ?? "",
+    lastModifiedMs: Number.isNaN(lastModifiedMs) ? 0 : lastModifiedMs,
+    storageClass: textOf(inside, "StorageClass"),
+    restored,
+  };
+}
+
+function required(xml: string, tag: string): string {
+  const text = textOf(xml, tag);
+  if (text === undefined) throw new ProtocolError(`its listing lacks ${tag}`);
+  return text;
+}
+
+/** As application/x-www-form-urlencoded: a space is "+". */
+function decodeUrl(text: string): string {
+  if (!text.includes("%") && !text.includes("+")) return text;
+  try {
+    return decodeURIComponent(text.replaceAll("+", "%20"));
+  } catch {
+    throw new ProtocolError("a key in its listing is not encoded as asked");
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * The status line and header fields of an HTTP/1.x response, and what they say about the body that
+ * follows. Strict: whatever two readers could understand differently is refused (RFC 9112).
+ */
+
+import { ProtocolError, quoted } from "./protocol-error.ts";
+
+/** Field names in lower case. The record has no prototype: a server may name a field `__proto__`. */
+export type Headers = Readonly<Record<string, string | undefined>>;
+
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Whether the server offers the connection for another request. */
+  readonly keepAlive: boolean;
+}
+
+/** How the end of a body is known. */
+export type Framing =
+  | { readonly kind: "length"; readonly byteCount: number }
+  | { readonly kind: "chunked" }
+  | { readonly kind: "until-close" };
+
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [^\r\n\0]*)?$/;
+const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** A field's value holds no control character but the tab. */
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** Parses `bytes`, which end before the empty line. Throws ProtocolError. */
+export function parseHead(bytes: Buffer): ResponseHead {
+  const lines = bytes.toString("latin1").split("\r\n");
+  const match = STATUS_LINE.exec(lines[0] ?? "");
+  if (match === null) throw new ProtocolError(`it does not speak HTTP: it sent ${quoted(bytes)}`);
+  const headers: Record<string, string | undefined> = Object.create(null);
+  for (let index = 1; index < lines.length; index++) addField(headers, lines[index] ?? "");
+  const connection = headers["connection"]?.toLowerCase();
+  const keepAlive =
+    connection === undefined
+      ? match[1] === "1"
+      : !connection.includes("close") && (match[1] === "1" || connection.includes("keep-alive"));
+  return { status: Number(match[2]), headers, keepAlive };
+}
+
+function addField(headers: Record<string, string | undefined>, line: string): void {
+  const colon = line.indexOf(":");
+  const name = line.slice(0, Math.max(colon, 0));
+  if (!FIELD_NAME.test(name)) throw new ProtocolError("a header line has no valid field name");
+  const value = line.slice(colon + 1).trim();
+  if (!FIELD_VALUE.test(value)) throw new ProtocolError("a header value holds a control character");
+  const key = name.toLowerCase();
+  const earlier = headers[key];
+  headers[key] = earlier === undefined ? value : `${earlier}, ${value}`;
+}
+
+/** Throws ProtocolError when the two ways to frame a body contradict each other. */
+export function framingOf(method: string, head: ResponseHead): Framing {
+  const { status, headers } = head;
+  const coding = headers["transfer-encoding"];
+  const length = headers["content-length"];
+  if (length !== undefined && !/^\d{1,15}$/.test(length)) {
+    throw new ProtocolError("its Content-Length is not one number");
+  }
+  if (method === "HEAD" || status === 204 || status === 304)
+    return { kind: "length", byteCount: 0 };
+  if (coding !== undefined) {
+    if (length !== undefined) throw new ProtocolError("it has a length and a transfer coding");
+    if (coding.toLowerCase() !== "chunked")
+      throw new ProtocolError("its transfer coding is unknown");
+    return { kind: "chunked" };
+  }
+  if (length !== undefined) return { kind: "length", byteCount: Number(length) };
+  return { kind: "until-close" };
+}

@@ -1,0 +1,82 @@
+/**
+ * Our transport in the place of the SDK's HTTP client: a Smithy request handler. The SDK builds, signs
+ * and parses; this hands its requests on and its answers back.
+ *
+ * What the SDK must not touch goes around it: `client.send(command, options)` gives `options` to
+ * `handle` unchanged, and there the body's blocks are, which nobody concatenates, hashes or copies.
+ */
+
+import type { HeaderBag, HttpHandlerOptions, HttpRequest, HttpResponse } from "@smithy/types";
+
+import { assert } from "../base/assert.ts";
+import type { OperationName } from "./answer-error.ts";
+import { originOf } from "./origin.ts";
+import { encodeQuery } from "./signer.ts";
+import type { Transport } from "./transport.ts";
+
+/** What `client.send(command, options)` carries past the SDK. */
+export interface SdkSendOptions extends HttpHandlerOptions {
+  readonly name: OperationName;
+  /** Lent until the answer has come. */
+  readonly blocks?: readonly Uint8Array[];
+  readonly firstByteMs?: number;
+  /** The same as `abortSignal`, whose type the SDK keeps wider. */
+  readonly signal?: AbortSignal;
+}
+
+export class SdkHandler {
+  readonly metadata = { handlerProtocol: "http/1.1" };
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  async handle(
+    request: HttpRequest,
+    options: Partial<SdkSendOptions> = {},
+  ): Promise<{ response: HttpResponse }> {
+    const { hostname, method, path, port, protocol } = request;
+    const { "content-length": _, ...headers } = request.headers;
+    const query = encodeQuery(plainQuery(request));
+    const url = new URL(`${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`);
+    const response = await this.#transport.send(
+      {
+        operation: options.name?.operation ?? "Request",
+        key: options.name?.key,
+        method,
+        origin: originOf(url),
+        path: query === "" ? path : `${path}?${query}`,
+        headers,
+        body: options.blocks ?? bodyOf(request.body),
+        firstByteMs: options.firstByteMs,
+      },
+      options.signal,
+    );
+    const { body, headers: answered, status: statusCode } = response;
+    return { response: { statusCode, headers: { ...answered } as HeaderBag, body } };
+  }
+
+  /** The SDK's way to change the handler's settings later, of which this one has none. */
+  updateHttpClientConfig(): void {}
+
+  httpHandlerConfigs(): Record<string, never> {
+    return {};
+  }
+}
+
+function plainQuery(request: HttpRequest): Record<string, string> {
+  const plain: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.query ?? {})) {
+    assert(!Array.isArray(value), "S3 has no repeated query parameters");
+    plain[name] = value ?? "";
+  }
+  return plain;
+}
+
+function bodyOf(body: unknown): readonly Uint8Array[] | undefined {
+  if (body === undefined || body === null) return undefined;
+  if (typeof body === "string") return [Buffer.from(body)];
+  assert(body instanceof Uint8Array, "the SDK's own bodies are text or bytes");
+  return [body];
+}

@@ -1,0 +1,139 @@
+/**
+ * The SDK's client, loaded when it is first needed: its module takes 130 ms of the event loop, and a
+ * mount that only reads never needs it. Everything that is not hot goes through it.
+ */
+
+import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3";
+import type { HandlerExecutionContext } from "@smithy/types";
+import type { CachedCredentials } from "./credentials.ts";
+import { S3Error } from "./error.ts";
+import { originOf } from "./origin.ts";
+import type { Retrier } from "./retry.ts";
+import { errorOf } from "./sdk-error.ts";
+import { SdkHandler, type SdkSendOptions } from "./sdk-handler.ts";
+import type { Target } from "./target.ts";
+import type { Transport } from "./transport.ts";
+
+export interface SdkOptions {
+  readonly bucket: string;
+  readonly region: () => Promise<string>;
+  readonly endpointUrl: string | undefined;
+  readonly forcePathStyle: boolean;
+  readonly profile: string | undefined;
+  /** undefined: requests are not signed. */
+  readonly credentials: CachedCredentials | undefined;
+  readonly transport: Transport;
+  readonly retrier: Retrier;
+}
+
+export type SdkModule = typeof import("@aws-sdk/client-s3");
+
+export interface LoadedSdk {
+  readonly module: SdkModule;
+  readonly client: S3Client;
+}
+
+export class Sdk {
+  readonly #options: SdkOptions;
+  #loaded: Promise<LoadedSdk> | undefined;
+
+  constructor(options: SdkOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Runs one operation; `call` makes it from the loaded SDK and the options that `send` wants. Fails
+   * with an S3Error.
+   */
+  async run<T>(
+    options: SdkSendOptions,
+    call: (sdk: LoadedSdk, options: SdkSendOptions) => Promise<T>,
+  ): Promise<T> {
+    try {
+      options.signal?.throwIfAborted();
+      this.#loaded ??= this.#load();
+      return await call(await this.#loaded, options);
+    } catch (error) {
+      if (options.signal?.aborted === true) {
+        throw new S3Error("it was given up", { kind: "aborted", ...options.name });
+      }
+      throw errorOf(error, options.name);
+    }
+  }
+
+  /** Where the SDK's endpoint rules say that the bucket is. */
+  resolveTarget(): Promise<Target> {
+    const name = { operation: "Endpoint" };
+    return this.run({ name }, ({ client, module }) =>
+      resolveTarget(client, new module.HeadBucketCommand({ Bucket: this.#options.bucket })),
+    );
+  }
+
+  async #load(): Promise<LoadedSdk> {
+    const module = await import("@aws-sdk/client-s3");
+    const { credentials, endpointUrl, forcePathStyle, profile, region, retrier, transport } =
+      this.#options;
+    const config: S3ClientConfig = {
+      region,
+      forcePathStyle,
+      maxAttempts: retrier.attemptsMax,
+      retryStrategy: retrier.sdkStrategy,
+      requestHandler: new SdkHandler(transport),
+      requestChecksumCalculation: "WHEN_REQUIRED",
+      responseChecksumValidation: "WHEN_REQUIRED",
+      expectContinueHeader: false,
+      cacheMiddleware: true,
+      credentials: async () => (await credentials?.get()) ?? NOBODY,
+      ...(endpointUrl === undefined ? {} : { endpoint: endpointUrl }),
+      ...(profile === undefined ? {} : { profile }),
+      ...(credentials === undefined ? { signer: { sign: async (request) => request } } : {}),
+    };
+    const client = new module.S3Client(config);
+    leavePayloadUnsigned(client);
+    return { module, client };
+  }
+}
+
+/** An unsigned request asks for an identity all the same. */
+const NOBODY = { accessKeyId: "anonymous", secretAccessKey: "" };
+
+/** Bodies that go around the SDK cannot be hashed by it; their checksum header protects them. */
+function leavePayloadUnsigned(client: S3Client): void {
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const request = args.request as { body?: unknown; headers: Record<string, string> };
+      if (request.body === undefined) request.headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD";
+      return next(args);
+    },
+    { step: "build", name: "leavePayloadUnsigned", override: true },
+  );
+}
+
+type ResolvingCommand = InstanceType<SdkModule["HeadBucketCommand"]>;
+
+/** Lets a command go as far as its endpoint, and no further: nothing is signed nor sent. */
+async function resolveTarget(client: S3Client, command: ResolvingCommand): Promise<Target> {
+  let endpoint: HandlerExecutionContext["endpointV2"];
+  command.middlewareStack.add(
+    (_, context) => async () => {
+      endpoint = context.endpointV2;
+      return { response: undefined, output: { $metadata: {} } };
+    },
+    { step: "build", name: "stopAtEndpoint" },
+  );
+  await client.send(command);
+  const scheme = endpoint?.properties?.authSchemes?.[0];
+  if (endpoint === undefined || scheme?.name !== "sigv4") {
+    const message = "buckets of this type are not supported: they need another kind of signature";
+    throw new S3Error(message, { kind: "not-implemented", operation: "Endpoint" });
+  }
+  const { signingName, signingRegion } = scheme;
+  return {
+    origin: originOf(endpoint.url),
+    basePath: endpoint.url.pathname.replace(/\/$/, ""),
+    scope: {
+      region: signingRegion ?? (await client.config.region()),
+      service: signingName ?? "s3",
+    },
+  };
+}

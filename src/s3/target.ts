@@ -1,0 +1,81 @@
+/**
+ * Where the bucket is: origin, path and signing scope, found out once for each client.
+ *
+ * With an endpoint URL the answer follows from a handful of rules, the same as the SDK's, and the SDK
+ * need not be loaded (130 ms) before the mount is up; all other cases are left to the SDK's rules.
+ */
+
+import { isIP } from "node:net";
+
+import { S3Error } from "./error.ts";
+import { type Origin, originOf } from "./origin.ts";
+import type { SigningScope } from "./signer.ts";
+
+export interface Target {
+  readonly origin: Origin;
+  /** "" when the bucket is in the host name, else "/bucket", after the path of the endpoint. */
+  readonly basePath: string;
+  readonly scope: SigningScope;
+}
+
+/** What S3 and the shared configuration files use where nobody says a region. */
+const FALLBACK_REGION = "us-east-1";
+
+/** The region of the environment or of the shared files, or us-east-1. */
+export async function defaultRegion(profile: string | undefined): Promise<string> {
+  const { loadConfig, NODE_REGION_CONFIG_FILE_OPTIONS, NODE_REGION_CONFIG_OPTIONS } = await import(
+    "@smithy/core/config"
+  );
+  const options = {
+    ...NODE_REGION_CONFIG_FILE_OPTIONS,
+    ...(profile === undefined ? {} : { profile }),
+  };
+  try {
+    return await loadConfig(NODE_REGION_CONFIG_OPTIONS, options)();
+  } catch {
+    // The loader fails when nobody names a region, which is no error here.
+    return FALLBACK_REGION;
+  }
+}
+
+const HOST_LABEL = /^[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]$/;
+
+/** Whether `targetAt` knows the rules for `bucket`: not for ARNs and directory buckets. */
+export function isPlainBucket(bucket: string): boolean {
+  return !bucket.includes(":") && !/--[a-z]+-s3$/.test(bucket);
+}
+
+/** The target of a plain bucket behind `endpointUrl`. Throws S3Error kind "rejected" for a bad URL. */
+export function targetAt(
+  endpointUrl: string,
+  bucket: string,
+  region: string,
+  forcePathStyle: boolean,
+): Target {
+  const url = parseEndpoint(endpointUrl);
+  const origin = originOf(url);
+  const path = url.pathname.replace(/\/$/, "");
+  const scope = { region, service: "s3" };
+  // A certificate for *.host does not cover two labels, so that a dot in the bucket needs plain http.
+  const hostable = origin.secure
+    ? HOST_LABEL.test(bucket)
+    : bucket.split(".").every((label) => HOST_LABEL.test(label)) && isIP(bucket) === 0;
+  if (forcePathStyle || isIP(origin.host) !== 0 || !hostable) {
+    return { origin, basePath: `${path}/${encodeURIComponent(bucket)}`, scope };
+  }
+  return { origin: { ...origin, host: `${bucket}.${origin.host}` }, basePath: path, scope };
+}
+
+function parseEndpoint(endpointUrl: string): URL {
+  let url: URL | undefined;
+  try {
+    url = new URL(endpointUrl);
+  } catch {
+    // Answered below, together with the other URLs that are not an endpoint.
+  }
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== "") {
+    const message = `the endpoint ${JSON.stringify(endpointUrl)} is no http:// or https:// URL`;
+    throw new S3Error(message, { kind: "rejected", operation: "Endpoint" });
+  }
+  return url;
+}

@@ -1,0 +1,28 @@
+/**
+ * How long the transport waits for anything. Every wait has a limit here, so that no server, however
+ * it misbehaves, holds a caller for ever.
+ */
+
+export interface Timeouts {
+  /** Name lookup, TCP and TLS handshakes, and the proxy's CONNECT, together. 3 s as mount-s3. */
+  readonly connectMs: number;
+  /** From the last byte of the request to the last byte of the response's header. */
+  readonly firstByteMs: number;
+  /** Between two pieces of a body, in either direction. mount-s3 gives up below 1 B/s for 30 s. */
+  readonly stallMs: number;
+  /**
+   * In place of `firstByteMs` for CompleteMultipartUpload, whose "processing could take several
+   * minutes" (Amazon S3 API reference).
+   */
+  readonly completeMs: number;
+  /** How long a connection is kept for the next request. S3 itself closes after about 20 s. */
+  readonly idleMs: number;
+}
+
+export const DEFAULT_TIMEOUTS: Timeouts = {
+  connectMs: 3_000,
+  firstByteMs: 30_000,
+  stallMs: 20_000,
+  completeMs: 300_000,
+  idleMs: 20_000,
+};

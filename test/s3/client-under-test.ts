@@ -1,0 +1,73 @@
+/** A client with short limits against a raw server, and a sink that keeps what it gets. */
+
+import { silentLog } from "../../src/base/log.ts";
+import {
+  type BodySink,
+  createObjectClient,
+  type ObjectClient,
+  type ObjectClientOptions,
+} from "../../src/s3/index.ts";
+
+export const SHORT_TIMEOUTS = {
+  connectMs: 300,
+  firstByteMs: 200,
+  stallMs: 200,
+  completeMs: 600,
+  idleMs: 2_000,
+} as const;
+
+export const CREDENTIALS = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "very-secret" } as const;
+
+export function clientFor(url: string, options: Partial<ObjectClientOptions> = {}): ObjectClient {
+  return createObjectClient({
+    bucket: "bucket",
+    region: "us-east-1",
+    endpointUrl: url,
+    forcePathStyle: true,
+    profile: undefined,
+    noSignRequest: false,
+    credentials: async () => CREDENTIALS,
+    timeouts: SHORT_TIMEOUTS,
+    retry: { baseMs: 1, capMs: 2 },
+    log: silentLog,
+    ...options,
+  });
+}
+
+/** Collects a body in pieces of at most `pieceBytes`. */
+export class MemorySink implements BodySink {
+  readonly #pieceBytes: number;
+  readonly #pieces: Uint8Array[] = [];
+  #target: Uint8Array = new Uint8Array();
+  restarts = 0;
+
+  constructor(pieceBytes = 65_536) {
+    this.#pieceBytes = pieceBytes;
+  }
+
+  target(): Uint8Array {
+    this.#target = new Uint8Array(this.#pieceBytes);
+    return this.#target;
+  }
+
+  filled(byteCount: number): void {
+    this.#pieces.push(this.#target.subarray(0, byteCount));
+  }
+
+  restart(): void {
+    this.restarts++;
+    this.#pieces.length = 0;
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.#pieces);
+  }
+}
+
+/** Bytes that differ at every offset, so that a body resumed at the wrong byte is noticed. */
+export function patternBytes(byteCount: number): Buffer {
+  const bytes = Buffer.alloc(byteCount);
+  for (let index = 0; index < byteCount; index++)
+    bytes[index] = (index * 31 + (index >> 8) * 7) & 255;
+  return bytes;
+}
