@@ -199,19 +199,13 @@ napi_value open_channel(napi_env env, napi_callback_info info) {
 struct channel *channel_receiver(napi_env env, napi_callback_info info, size_t count,
                                  napi_value *arguments) {
   napi_value receiver;
-  void *data;
+  void *channel;
   if (!read_arguments(env, info, count, arguments, &receiver))
     return NULL;
-  if (napi_unwrap(env, receiver, &data) != napi_ok) {
-    napi_throw_type_error(env, NULL, "a channel comes from openChannel");
-    return NULL;
-  }
-  struct channel *channel = data;
-  if (!channel->open) {
-    napi_throw_error(env, "EBADF", "the channel is closed");
-    return NULL;
-  }
-  return channel;
+  if (napi_unwrap(env, receiver, &channel) == napi_ok)
+    return channel;
+  napi_throw_type_error(env, NULL, "a channel comes from openChannel");
+  return NULL;
 }
 
 /* Makes sure that the notify thread runs. 0 or -errno. */
@@ -237,7 +231,7 @@ static napi_value notify(napi_env env, napi_callback_info info) {
   if (channel == NULL || !read_bytes(env, arguments[0], "message", &message) ||
       napi_create_promise(env, &deferred, &promise) != napi_ok)
     return NULL;
-  int result = open_notifier(channel);
+  int result = channel->open ? open_notifier(channel) : -EBADF;
   if (result == 0)
     result = notifier_send(channel->notifier, message, deferred);
   if (result < 0) {
@@ -251,7 +245,7 @@ static napi_value notify(napi_env env, napi_callback_info info) {
 
 static napi_value stop_watching(napi_env env, napi_callback_info info) {
   struct channel *channel = channel_receiver(env, info, 0, NULL);
-  if (channel != NULL)
+  if (channel != NULL && channel->open)
     uv_poll_stop(&channel->poll);
   return NULL;
 }
@@ -259,20 +253,15 @@ static napi_value stop_watching(napi_env env, napi_callback_info info) {
 static napi_value watch_again(napi_env env, napi_callback_info info) {
   struct channel *channel = channel_receiver(env, info, 0, NULL);
   /* Once it hung up there is nothing to wait for: epoll would report the same over and over. */
-  if (channel != NULL && !channel->hung_up)
+  if (channel != NULL && channel->open && !channel->hung_up)
     uv_poll_start(&channel->poll, UV_READABLE, on_poll);
   return NULL;
 }
 
 static napi_value close_from_javascript(napi_env env, napi_callback_info info) {
-  napi_value receiver;
-  void *data;
-  if (!read_arguments(env, info, 0, NULL, &receiver))
-    return NULL;
-  if (napi_unwrap(env, receiver, &data) == napi_ok)
-    close_channel(data);
-  else
-    napi_throw_type_error(env, NULL, "a channel comes from openChannel");
+  struct channel *channel = channel_receiver(env, info, 0, NULL);
+  if (channel != NULL)
+    close_channel(channel);
   return NULL;
 }
 

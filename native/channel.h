@@ -29,7 +29,7 @@ struct channel {
   size_t unanswered;
 };
 
-/* Reads the arguments of a method. Throws and returns NULL unless called on an open channel. */
+/* Reads the arguments of a method. Throws and returns NULL unless it is called on a channel. */
 struct channel *channel_receiver(napi_env env, napi_callback_info info, size_t count,
                                  napi_value *arguments);
 

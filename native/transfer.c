@@ -18,6 +18,8 @@ napi_value channel_receive(napi_env env, napi_callback_info info) {
   struct channel *channel = channel_receiver(env, info, 1, arguments);
   if (channel == NULL || !read_bytes(env, arguments[0], "slot", &slot))
     return NULL;
+  if (!channel->open)
+    return number_of(env, -EBADF);
   ssize_t count;
   /* ENOENT: the request was interrupted on its way here, and the next one can be taken. */
   do
@@ -26,9 +28,14 @@ napi_value channel_receive(napi_env env, napi_callback_info info) {
   return result_of(env, count);
 }
 
-/* One writev of everything: the kernel takes a reply whole or not at all. */
+/*
+ * One writev of everything: the kernel takes a reply whole or not at all. A reply may come after
+ * the channel was closed, when its descriptor's number may stand for another file.
+ */
 static napi_value answer(napi_env env, const struct channel *channel, const struct iovec *vector,
                          int length) {
+  if (!channel->open)
+    return number_of(env, -EBADF);
   ssize_t count;
   do
     count = writev(channel->fd, vector, length);

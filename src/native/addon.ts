@@ -2,10 +2,10 @@
  * The typed contract of the C addon (native/): system calls that Node cannot make, and checksums.
  *
  * Every function that can fail returns a negative errno instead of throwing, unless it says so; it
- * throws a TypeError or RangeError only when it is called with the wrong types or out of range, and a
- * channel an Error when it is used after `close`, which are programmer's errors. No function
- * allocates on the hot path, none blocks the loop but those that say so. Buffers are used during the
- * call only. The same addon may be loaded in several worker threads; a channel stays in its own.
+ * throws a TypeError or RangeError only when it is called with the wrong types or out of range, which
+ * is a programmer's error. No function allocates on the hot path, none blocks the loop but those that
+ * say so. Buffers are used during the call only. The same addon may be loaded in several worker
+ * threads; a channel stays in its own.
  */
 
 export interface Addon {
@@ -41,8 +41,8 @@ export interface Addon {
 
   /**
    * Maps `byteCount` bytes (a multiple of 2 MiB) of zeroes, aligned to 2 MiB and advised to use huge
-   * pages. Nothing is resident until touched. Unmapped when collected. Throws an
-   * Error with code ENOMEM when there is no memory. What it maps is not counted as memory of V8.
+   * pages. Nothing is resident until touched. Unmapped when collected. Throws an Error with code
+   * ENOMEM when there is no memory.
    */
   allocateHuge(byteCount: number): ArrayBuffer;
   /** Gives the pages wholly inside `bytes` back to the system (MADV_DONTNEED); they read as zeroes. */
@@ -68,7 +68,10 @@ export interface ChannelOptions {
   readonly onReadable: () => void;
 }
 
-/** One FUSE descriptor being served. A reply goes to the channel that its request came from. */
+/**
+ * One FUSE descriptor being served. A reply goes to the channel that its request came from. After
+ * `close` everything answers -EBADF, so that an operation may end late.
+ */
 export interface Channel {
   /**
    * read(2) of one request into `slot` (at least max_write + 4096 bytes). Retries EINTR and ENOENT

@@ -1,0 +1,57 @@
+/**
+ * Every test of this directory once more, on an addon built with AddressSanitizer: a read or write
+ * out of bounds or after free ends the process that did it, and with it the test.
+ *
+ * Leak detection is off, since Node itself leaves memory behind when it exits, by design.
+ */
+
+import { execFile, execFileSync } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+import { expect, test } from "vitest";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The environment without what vitest puts there for its own workers. */
+function environment(additions: Record<string, string>): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(
+    ([name]) => !/^(?:VITEST|TINYPOOL|TEST$)/.test(name),
+  );
+  return { ...Object.fromEntries(own), ...additions };
+}
+
+/** Runs vitest on test/native with the sanitized addon; returns its output and the sanitizer's. */
+async function runSanitized(args: readonly string[], reports: string) {
+  const runtime = execFileSync("gcc", ["-print-file-name=libasan.so"], { encoding: "utf8" }).trim();
+  const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
+  const env = environment({
+    LD_PRELOAD: runtime,
+    MOUNT_S3_TS_PREBUILD: join(ROOT, "native/build-asan"),
+    ASAN_OPTIONS: `detect_leaks=0:log_path=${join(reports, "report")}`,
+  });
+  const run = promisify(execFile)(process.execPath, [vitest, "run", ...args], { cwd: ROOT, env });
+  const { stdout } = await run.catch((failure: { stdout: string }) => failure);
+  const files = await readdir(reports);
+  const texts = await Promise.all(files.map((name) => readFile(join(reports, name), "utf8")));
+  return { stdout, reports: texts.join("\n") };
+}
+
+test("the native tests pass under AddressSanitizer, which has nothing to report", async () => {
+  execFileSync(process.execPath, [join(ROOT, "scripts/build-addon.mjs"), "--asan"]);
+  const reports = await mkdtemp(join(tmpdir(), "asan-"));
+  try {
+    const result = await runSanitized(
+      ["test/native", "--exclude", "**/address-sanitizer.test.ts", "--reporter=dot"],
+      reports,
+    );
+    expect(result.reports).toBe("");
+    expect(result.stdout).toMatch(/Tests\s+.*\d+ passed/);
+    expect(result.stdout).not.toMatch(/failed/);
+  } finally {
+    await rm(reports, { recursive: true });
+  }
+}, 120_000);

@@ -1,0 +1,314 @@
+/**
+ * A channel over a pair of stream sockets in place of /dev/fuse: what goes in and out, when the loop
+ * calls, and how it ends. What only the kernel can show is in mount.test.ts.
+ */
+
+import { once } from "node:events";
+import { closeSync, openSync, readSync, writeSync } from "node:fs";
+
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+import { EAGAIN, EBADF } from "../../src/base/errno.ts";
+import { MIB } from "../../src/base/sizes.ts";
+import { addon, type Channel } from "../../src/native/index.ts";
+
+const ECANCELED = 125;
+
+let ours: number;
+let theirs: number;
+let channel: Channel | undefined;
+
+beforeEach(() => {
+  const pair = addon().socketPair();
+  if (typeof pair === "number") throw new Error(`socketPair: errno ${-pair}`);
+  [ours, theirs] = pair;
+});
+
+afterEach(() => {
+  channel?.close();
+  channel = undefined;
+  for (const fd of [ours, theirs]) if (fd >= 0) addon().closeDescriptor(fd);
+});
+
+function open(onReadable: () => void = () => {}): Channel {
+  channel = addon().openChannel({ fd: ours, onReadable });
+  return channel;
+}
+
+/** What arrived at the other end. */
+function received(byteCount: number): Buffer {
+  const bytes = Buffer.alloc(byteCount);
+  return bytes.subarray(0, readSync(theirs, bytes));
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+/** Fills the other end's buffer, so that the next write has no room. */
+function fill(full: Channel): void {
+  const bytes = new Uint8Array(MIB);
+  while (full.reply(bytes, bytes.length) > 0);
+}
+
+describe("receive", () => {
+  test("takes a request, and says that there is none", () => {
+    const opened = open();
+    const slot = new Uint8Array(64);
+    expect(opened.receive(slot)).toBe(-EAGAIN);
+    writeSync(theirs, "request");
+    expect(opened.receive(slot)).toBe(7);
+    expect(Buffer.from(slot.subarray(0, 7)).toString()).toBe("request");
+    expect(opened.receive(slot)).toBe(-EAGAIN);
+  });
+
+  test("writes into a view at its offset and not beyond its end", () => {
+    const whole = new Uint8Array(addon().allocateHuge(2 * MIB));
+    writeSync(theirs, "abcdefgh");
+    expect(open().receive(whole.subarray(4096, 4099))).toBe(3);
+    expect([...whole.subarray(4094, 4101)]).toEqual([0, 0, 97, 98, 99, 0, 0]);
+  });
+});
+
+describe("a reply", () => {
+  test("is the first bytes of a message", () => {
+    expect(open().reply(Buffer.from("message and more"), 7)).toBe(7);
+    expect(received(64).toString()).toBe("message");
+  });
+
+  test("is a header and a range of data", () => {
+    const data = Buffer.from("....data....");
+    expect(open().replyRange(Buffer.from("head...."), 4, data, 4, 4)).toBe(8);
+    expect(received(64).toString()).toBe("headdata");
+    expect(channel?.replyRange(Buffer.from("head"), 4, data, 12, 0)).toBe(4);
+    expect(received(64).toString()).toBe("head");
+  });
+
+  test.for([0, 1, 16, 1000])("is a header and %i parts", (count) => {
+    const parts = Array.from({ length: count }, (_, i) => Buffer.from(`[${i}]`));
+    const expected = `head${Buffer.concat(parts).toString()}`;
+    expect(open().replyVector(Buffer.from("head"), 4, parts)).toBe(expected.length);
+    expect(received(8192).toString()).toBe(expected);
+  });
+
+  test("that does not fit now is -EAGAIN", () => {
+    const full = open();
+    fill(full);
+    expect(full.reply(new Uint8Array(MIB), MIB)).toBe(-EAGAIN);
+  });
+
+  test("beyond the end of a view is refused", () => {
+    const [header, data] = [new Uint8Array(16), new Uint8Array(100)];
+    const opened = open();
+    expect(() => opened.reply(header, 17)).toThrow(RangeError);
+    expect(() => opened.reply(header, -1)).toThrow(RangeError);
+    expect(() => opened.replyRange(header, 17, data, 0, 1)).toThrow(RangeError);
+    expect(() => opened.replyRange(header, 16, data, 101, 0)).toThrow(RangeError);
+    expect(() => opened.replyRange(header, 16, data, 50, 51)).toThrow(RangeError);
+    expect(() => opened.replyRange(header, 16, data, 2 ** 53, 2 ** 53)).toThrow(RangeError);
+    expect(() => opened.replyRange(header, 16, data, 0.5, 1)).toThrow(RangeError);
+    const tooMany = new Array<Uint8Array>(1001).fill(data);
+    expect(() => opened.replyVector(header, 16, tooMany)).toThrow(RangeError);
+    structuredClone(data.buffer, { transfer: [data.buffer] });
+    expect(() => opened.replyRange(header, 16, data, 0, 1)).toThrow(RangeError);
+    expect(opened.reply(header, 16)).toBe(16);
+    expect(received(64).length).toBe(16);
+  });
+
+  test("of anything but bytes is refused", () => {
+    const bytes = new Uint8Array(16);
+    const opened = open();
+    const others: unknown[] = [
+      undefined,
+      null,
+      1,
+      "text",
+      {},
+      [],
+      new ArrayBuffer(8),
+      new DataView(bytes.buffer),
+    ];
+    for (const other of [...others, new Int8Array(8), new Float64Array(8)] as Uint8Array[]) {
+      expect(() => opened.receive(other)).toThrow(TypeError);
+      expect(() => opened.reply(other, 0)).toThrow(TypeError);
+      expect(() => opened.replyRange(bytes, 16, other, 0, 0)).toThrow(TypeError);
+      expect(() => opened.replyVector(bytes, 16, [bytes, other])).toThrow(TypeError);
+      expect(() => opened.notify(other)).toThrow(TypeError);
+    }
+    expect(() => opened.reply(bytes, "1" as unknown as number)).toThrow(TypeError);
+    expect(() => opened.replyVector(bytes, 16, bytes as unknown as Uint8Array[])).toThrow(
+      TypeError,
+    );
+  });
+});
+
+describe("the loop", () => {
+  test("calls when there is something to read, as long as there is", async () => {
+    const slot = new Uint8Array(3);
+    let text = "";
+    const done = new Promise<void>((resolve) => {
+      const opened = open(() => {
+        const count = opened.receive(slot);
+        text += Buffer.from(slot.subarray(0, count)).toString();
+        if (text.endsWith(".")) resolve();
+      });
+    });
+    writeSync(theirs, "taken in parts of three.");
+    await done;
+    expect(text).toBe("taken in parts of three.");
+  });
+
+  test("runs the promises that a call settled before it calls again", async () => {
+    const order: string[] = [];
+    const settle = async () => {
+      await Promise.resolve();
+      order.push("promise");
+    };
+    const opened = open(() => {
+      opened.receive(new Uint8Array(1));
+      order.push("call");
+      settling.push(settle());
+    });
+    const settling: Promise<void>[] = [];
+    writeSync(theirs, "12");
+    while (order.length < 4) await nextTurn();
+    await Promise.all(settling);
+    expect(order).toEqual(["call", "promise", "call", "promise"]);
+  });
+
+  test("does not call while paused", async () => {
+    let calls = 0;
+    const slot = new Uint8Array(8);
+    const opened = open(() => {
+      calls++;
+      opened.receive(slot);
+      opened.pause();
+    });
+    writeSync(theirs, "1");
+    while (calls === 0) await nextTurn();
+    writeSync(theirs, "2");
+    for (let turn = 0; turn < 5; turn++) await nextTurn();
+    expect(calls).toBe(1);
+    opened.resume();
+    opened.resume();
+    while (calls === 1) await nextTurn();
+    expect(calls).toBe(2);
+  });
+
+  test("never calls after close, which may come from within a call and more than once", async () => {
+    let calls = 0;
+    const opened = open(() => {
+      calls++;
+      opened.close();
+      opened.close();
+    });
+    writeSync(theirs, "not taken");
+    while (calls === 0) await nextTurn();
+    for (let turn = 0; turn < 5; turn++) await nextTurn();
+    expect(calls).toBe(1);
+  });
+
+  test("treats what a call throws as an uncaught exception", async () => {
+    const listeners = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    try {
+      const opened = open(() => {
+        opened.close();
+        throw new Error("thrown in onReadable");
+      });
+      const caught = once(process, "uncaughtException");
+      writeSync(theirs, "x");
+      expect(await caught).toMatchObject([
+        { message: "thrown in onReadable" },
+        "uncaughtException",
+      ]);
+    } finally {
+      for (const listener of listeners) process.on("uncaughtException", listener);
+    }
+  });
+});
+
+describe("openChannel", () => {
+  test("says why a descriptor cannot be watched", () => {
+    const file = openSync(import.meta.filename, "r");
+    const onReadable = () => {};
+    expect(() => addon().openChannel({ fd: file, onReadable })).toThrow(
+      expect.objectContaining({ code: "EPERM" }),
+    );
+    closeSync(file);
+    expect(() => addon().openChannel({ fd: 1_000_000, onReadable })).toThrow(
+      expect.objectContaining({ code: "EBADF" }),
+    );
+    open();
+    expect(() => open()).toThrow(expect.objectContaining({ code: "EEXIST" }));
+  });
+
+  test("refuses wrong options, and its methods a wrong receiver", () => {
+    const openChannel = addon().openChannel as (options?: unknown) => Channel;
+    expect(() => openChannel()).toThrow(TypeError);
+    expect(() => openChannel(1)).toThrow(TypeError);
+    expect(() => openChannel({ fd: ours })).toThrow(TypeError);
+    expect(() => openChannel({ onReadable() {} })).toThrow(TypeError);
+    expect(() => openChannel({ fd: -1, onReadable() {} })).toThrow(RangeError);
+    const opened = open();
+    const { receive } = opened;
+    expect(() => receive.call({} as Channel, new Uint8Array(8))).toThrow(TypeError);
+    const Class = opened.constructor as new () => Channel;
+    expect(() => new Class().receive(new Uint8Array(8))).toThrow(TypeError);
+    expect(() => new Class().close()).toThrow(TypeError);
+  });
+
+  test("can be given a descriptor again once its channel is closed", () => {
+    for (let round = 0; round < 3; round++) {
+      expect(open().reply(Buffer.from("again"), 5)).toBe(5);
+      channel?.close();
+    }
+    expect(received(64).toString()).toBe("againagainagain");
+  });
+});
+
+describe("a notification", () => {
+  test("is written by another thread, in order", async () => {
+    const opened = open();
+    const message = Buffer.from("0");
+    const results: Promise<number>[] = [];
+    for (let i = 0; i < 10; i++) {
+      message[0] = 0x30 + i;
+      results.push(opened.notify(message));
+    }
+    expect(await Promise.all(results)).toEqual(new Array(10).fill(0));
+    expect(received(64).toString()).toBe("0123456789");
+  });
+
+  test("that fails resolves with the errno", async () => {
+    const opened = open();
+    fill(opened);
+    expect(await opened.notify(new Uint8Array(MIB))).toBe(-EAGAIN);
+  });
+
+  test("beyond the bound of the queue resolves with -EAGAIN, and the rest at close", async () => {
+    const opened = open();
+    fill(opened);
+    addon().setNonBlocking(ours, false);
+    // The thread is stuck in the first of these, since nobody reads.
+    const stuck = Array.from({ length: 16 }, () => opened.notify(new Uint8Array(MIB)));
+    expect(await opened.notify(new Uint8Array(1))).toBe(-EAGAIN);
+    opened.close();
+    expect(await Promise.all(stuck)).toEqual(new Array(16).fill(-ECANCELED));
+  });
+});
+
+test("a closed channel answers -EBADF, though its descriptor is open", async () => {
+  const opened = open();
+  const bytes = new Uint8Array(16);
+  opened.close();
+  expect(opened.receive(bytes)).toBe(-EBADF);
+  expect(opened.reply(bytes, 16)).toBe(-EBADF);
+  expect(opened.replyRange(bytes, 16, bytes, 0, 16)).toBe(-EBADF);
+  expect(opened.replyVector(bytes, 16, [bytes])).toBe(-EBADF);
+  expect(await opened.notify(bytes)).toBe(-EBADF);
+  opened.pause();
+  opened.resume();
+});

@@ -1,0 +1,85 @@
+/** The addon in several threads, and processes that end while it is at work. */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+
+import { describe, expect, test } from "vitest";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Opens a channel whose notify thread is stuck in a write, since nobody reads what it writes. */
+const STUCK = `
+  const addon = require("node-gyp-build")(${JSON.stringify(ROOT)});
+  const [ours, theirs] = addon.socketPair();
+  const channel = addon.openChannel({ fd: ours, onReadable() {} });
+  while (channel.reply(new Uint8Array(1 << 20), 1 << 20) > 0);
+  addon.setNonBlocking(ours, false);
+  const notified = channel.notify(new Uint8Array(1 << 20));
+`;
+
+async function runScript(script: string): Promise<unknown[]> {
+  const child = spawn(process.execPath, ["-e", script], { cwd: ROOT, stdio: "ignore" });
+  return once(child, "exit");
+}
+
+describe("a worker thread", () => {
+  test("serves channels of its own, beside those of another", async () => {
+    const script = `
+      const { parentPort } = require("node:worker_threads");
+      const addon = require("node-gyp-build")(${JSON.stringify(ROOT)});
+      const [ours, theirs] = addon.socketPair();
+      const slot = new Uint8Array(64);
+      const channel = addon.openChannel({ fd: ours, async onReadable() {
+        const count = channel.receive(slot);
+        const result = await channel.notify(slot.subarray(0, count));
+        channel.close();
+        require("node:fs").readSync(theirs, slot);
+        addon.closeDescriptor(ours);
+        addon.closeDescriptor(theirs);
+        parentPort.postMessage({ count, result, crc: addon.crc32c(slot.subarray(0, 9), 0) });
+      }});
+      require("node:fs").writeSync(theirs, "123456789");
+    `;
+    const workers = Array.from({ length: 3 }, () => new Worker(script, { eval: true }));
+    const messages = await Promise.all(workers.map((worker) => once(worker, "message")));
+    for (const [message] of messages)
+      expect(message).toEqual({ count: 9, result: 0, crc: 0xe3069283 });
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  });
+
+  test("ends with a channel open, memory mapped and a notification stuck", async () => {
+    const worker = new Worker(
+      `${STUCK}
+      const memory = addon.allocateHuge(2 << 20);
+      require("node:worker_threads").parentPort.postMessage(memory.byteLength);`,
+      { eval: true },
+    );
+    expect(await once(worker, "message")).toEqual([2 << 20]);
+    expect(await worker.terminate()).toBe(1);
+  });
+});
+
+describe("a process", () => {
+  test("ends by itself once its channels are closed", async () => {
+    const script = `${STUCK} channel.close(); notified.then((result) => { if (result !== -125) process.exit(3); });`;
+    expect(await runScript(script)).toEqual([0, null]);
+  });
+
+  test("waits for a notification on its way", async () => {
+    const script = `
+      const addon = require("node-gyp-build")(${JSON.stringify(ROOT)});
+      const [ours] = addon.socketPair();
+      const channel = addon.openChannel({ fd: ours, onReadable() {} });
+      channel.pause();
+      channel.notify(new Uint8Array(8)).then((result) => process.exit(result === 0 ? 5 : 6));
+    `;
+    expect(await runScript(script)).toEqual([5, null]);
+  });
+
+  test("may exit with a channel open and a notification stuck", async () => {
+    expect(await runScript(`${STUCK} process.exit(4);`)).toEqual([4, null]);
+    expect(await runScript(`${STUCK} setImmediate(() => { throw "thrown"; });`)).toEqual([1, null]);
+  });
+});
