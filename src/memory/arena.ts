@@ -154,8 +154,10 @@ class Arena implements BlockPool {
       if (block !== undefined) return block;
     }
     const promise = this.#enqueue(use, signal);
+    // A reader need not wait behind writers whose share is used up.
+    this.#serveWaiters();
     const missing = this.#waiters.size - this.#blocksExpected;
-    if (missing > 0) this.#reclaim(missing, 0);
+    if (missing > 0 && this.#allows(use)) this.#reclaim(missing, 0);
     return promise;
   }
 
