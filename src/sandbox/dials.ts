@@ -1,0 +1,53 @@
+/** How the endpoint behaves as a network and a disk; every dial may be turned while it serves. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+
+export interface Dials {
+  /** From the end of a request to the first byte of its answer, in milliseconds. */
+  firstByteMs: number;
+  /** Of bodies, in each direction and for each connection; Infinity for no limit. */
+  bytesPerSecond: number;
+  /** Count the bytes of uploads and forget them; such objects read as a pattern. */
+  discard: boolean;
+  /** The most entries of one page of a listing, at most S3's 1000. */
+  maxKeysPerPage: number;
+  /**
+   * For how long CompleteMultipartUpload sends white space, after status 200, before its result. S3
+   * does so where joining the parts takes long; an error then comes in the body of the 200.
+   */
+  completeKeepAliveMs: number;
+}
+
+export const DEFAULT_DIALS: Readonly<Dials> = {
+  firstByteMs: 0,
+  bytesPerSecond: Number.POSITIVE_INFINITY,
+  discard: false,
+  maxKeysPerPage: 1000,
+  completeKeepAliveMs: 0,
+};
+
+/** Holds one connection's bodies to the bandwidth on the dial. */
+export class Pace {
+  readonly #dials: Readonly<Dials>;
+  #freeAtMs = 0;
+
+  constructor(dials: Readonly<Dials>) {
+    this.#dials = dials;
+  }
+
+  /** The most bytes to send at once, so that a slow connection is slow evenly: 50 pieces a second. */
+  get pieceBytes(): number {
+    return Math.max(Math.floor(this.#dials.bytesPerSecond / 50), 1024);
+  }
+
+  /** A promise for the time at which `byteCount` bytes have passed, or nothing when that is now. */
+  pass(byteCount: number): Promise<void> | undefined {
+    const { bytesPerSecond } = this.#dials;
+    if (bytesPerSecond === Number.POSITIVE_INFINITY) return undefined;
+    const nowMs = performance.now();
+    this.#freeAtMs = Math.max(this.#freeAtMs, nowMs) + (byteCount / bytesPerSecond) * 1000;
+    const waitMs = this.#freeAtMs - nowMs;
+    // Timers count whole milliseconds; what is left over is waited for with the next piece.
+    return waitMs < 1 ? undefined : sleep(waitMs);
+  }
+}
