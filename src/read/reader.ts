@@ -98,13 +98,19 @@ class Reader implements ObjectReader {
     this.#abort.abort();
   }
 
+  /** The run that a read at `offset` belongs to: of two that meet there, the one that is nearer. */
   #streamAt(offset: number): Stream | undefined {
-    const index = this.#streams.findIndex((stream) => stream.accepts(offset));
-    const stream = this.#streams[index];
-    if (stream === undefined || index === 0) return stream;
-    this.#streams.splice(index, 1);
-    this.#streams.unshift(stream);
-    return stream;
+    let nearest: Stream | undefined;
+    let distance = Number.POSITIVE_INFINITY;
+    for (const stream of this.#streams) {
+      if (!stream.accepts(offset)) continue;
+      const away = Math.abs(stream.position - offset);
+      if (away < distance) [nearest, distance] = [stream, away];
+    }
+    if (nearest === undefined || nearest === this.#streams[0]) return nearest;
+    this.#streams.splice(this.#streams.indexOf(nearest), 1);
+    this.#streams.unshift(nearest);
+    return nearest;
   }
 
   /** A new run, if a read at `offset` looks like one: the first at the start, or one that continues. */

@@ -45,7 +45,6 @@ export class Stream {
   /** Contiguous, in order. */
   #parts: Part[] = [];
   #end: number;
-  /** The end of the furthest request. */
   #position: number;
   #window: ReadWindow;
 
@@ -56,6 +55,11 @@ export class Stream {
     this.#end = options.offset;
     this.#position = options.offset;
     this.#window = this.#newWindow();
+  }
+
+  /** The end of the furthest request. */
+  get position(): number {
+    return this.#position;
   }
 
   /** Whether a read at `offset` is one of this run. */
