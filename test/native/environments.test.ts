@@ -19,8 +19,12 @@ const STUCK = `
   const notified = channel.notify(new Uint8Array(1 << 20));
 `;
 
+/** Runs `script` in a process of its own, where gc() collects. Returns its exit code and signal. */
 async function runScript(script: string): Promise<unknown[]> {
-  const child = spawn(process.execPath, ["-e", script], { cwd: ROOT, stdio: "ignore" });
+  const child = spawn(process.execPath, ["--expose-gc", "-e", script], {
+    cwd: ROOT,
+    stdio: "ignore",
+  });
   return once(child, "exit");
 }
 
@@ -81,5 +85,50 @@ describe("a process", () => {
   test("may exit with a channel open and a notification stuck", async () => {
     expect(await runScript(`${STUCK} process.exit(4);`)).toEqual([4, null]);
     expect(await runScript(`${STUCK} setImmediate(() => { throw "thrown"; });`)).toEqual([1, null]);
+  });
+});
+
+describe("the collector", () => {
+  test("unmaps memory that was dropped", async () => {
+    const script = `
+      const addon = require("node-gyp-build")(${JSON.stringify(ROOT)});
+      const advised = () => /^VmFlags:.* hg/m.test(require("node:fs").readFileSync("/proc/self/smaps", "utf8"));
+      let memory = new Uint8Array(addon.allocateHuge(8 << 20)).fill(1);
+      if (!advised()) process.exit(3);
+      memory = undefined;
+      const again = () => { gc(); if (advised()) setImmediate(again); };
+      again();
+    `;
+    expect(await runScript(script)).toEqual([0, null]);
+  });
+
+  test("leaves an open channel alone that nobody else refers to", async () => {
+    const script = `
+      const addon = require("node-gyp-build")(${JSON.stringify(ROOT)});
+      const [ours, theirs] = addon.socketPair();
+      addon.openChannel({ fd: ours, onReadable() { this.close(); } });
+      let turns = 20;
+      const again = () => { gc(); if (--turns > 0) setImmediate(again); else require("node:fs").writeSync(theirs, "x"); };
+      again();
+    `;
+    expect(await runScript(script)).toEqual([0, null]);
+  });
+
+  test("frees what closed channels held", async () => {
+    const script = `
+      const addon = require("node-gyp-build")(${JSON.stringify(ROOT)});
+      const [ours] = addon.socketPair();
+      const collected = new FinalizationRegistry(() => left--);
+      let left = 100;
+      for (let i = 0; i < 100; i++) {
+        const channel = addon.openChannel({ fd: ours, onReadable() {} });
+        collected.register(channel);
+        channel.notify(new Uint8Array(1));
+        channel.close();
+      }
+      const again = () => { gc(); if (left > 0) setImmediate(again); };
+      again();
+    `;
+    expect(await runScript(script)).toEqual([0, null]);
   });
 });
