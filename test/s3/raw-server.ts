@@ -20,7 +20,7 @@ export interface RawRequest {
 export class Peer {
   readonly socket: Socket;
   #received: Buffer = Buffer.alloc(0);
-  #ended = false;
+  #ended: boolean = false;
   #arrival = deferred<void>();
 
   constructor(socket: Socket) {
