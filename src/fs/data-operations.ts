@@ -1,0 +1,81 @@
+/** read, write, flush, fsync, release: what is done with an open file. */
+
+import type { Caller, ReadReply } from "../base/attributes.ts";
+import { S3Error } from "../s3/index.ts";
+import type { Core } from "./core.ts";
+import { FsError } from "./error.ts";
+import type { ReadHandle, WriteHandle } from "./handle.ts";
+
+export class DataOperations {
+  readonly #core: Core;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** The hot path: as synchronous as the reader. */
+  read(fh: number, offset: number, byteCount: number): ReadReply | Promise<ReadReply> {
+    const handle = this.#core.handles.get(fh);
+    if (handle?.kind !== "read") throw badHandle(fh, "reading");
+    if (handle.status !== "active") reactivate(handle);
+    return handle.reader.read(offset, byteCount);
+  }
+
+  write(fh: number, offset: number, data: Uint8Array): number | Promise<number> {
+    const handle = this.#core.handles.get(fh);
+    if (handle?.kind !== "write") throw badHandle(fh, "writing");
+    return handle.writer.write(offset, data);
+  }
+
+  flush(fh: number, caller: Caller): void | Promise<void> {
+    const handle = this.#handle(fh);
+    if (handle.kind === "write") return handle.writer.close(this.#isOpener(handle, caller));
+    if (handle.status === "active") handle.status = "idle";
+  }
+
+  fsync(fh: number): void | Promise<void> {
+    const handle = this.#handle(fh);
+    if (handle.kind === "write") return handle.writer.complete();
+  }
+
+  release(fh: number): void | Promise<void> {
+    const handle = this.#core.handles.take(fh);
+    if (handle === undefined) throw badHandle(fh, "closing");
+    if (handle.kind === "write") {
+      // A failure that close or fsync has told is not told again.
+      return handle.writer.hasFailed ? undefined : handle.writer.complete();
+    }
+    this.#core.uses.removeReader(handle.file, handle);
+    handle.reader.close();
+  }
+
+  #handle(fh: number): ReadHandle | WriteHandle {
+    const handle = this.#core.handles.get(fh);
+    if (handle === undefined) throw badHandle(fh, "anything");
+    return handle;
+  }
+
+  /** Whether the descriptor is closed by the process that opened it, as far as can be told. */
+  #isOpener(handle: WriteHandle, caller: Caller): boolean {
+    if (handle.tgid === undefined) return true;
+    const tgid = this.#core.parts.tgidOf(caller.pid);
+    return tgid === undefined || tgid === handle.tgid;
+  }
+}
+
+/** What a failed read tells the kernel: a deleted object is not a missing file. */
+export function explainReadFailure(error: unknown): unknown {
+  if (!(error instanceof S3Error && error.kind === "not-found")) return error;
+  return new FsError("deleted-while-open", "the object was deleted", { cause: error });
+}
+
+function reactivate(handle: ReadHandle): void {
+  if (handle.status === "superseded") {
+    throw new FsError("bad-handle", "the file was opened for writing since this handle was closed");
+  }
+  handle.status = "active";
+}
+
+function badHandle(fh: number, purpose: string): FsError {
+  return new FsError("bad-handle", `handle ${fh} is not open for ${purpose}`);
+}

@@ -1,0 +1,173 @@
+/**
+ * opendir, readdir, releasedir. A directory is read page by page as S3 lists it; of what was read,
+ * only the last reply is kept, because the kernel may ask for parts of it again.
+ */
+
+import type { DirectoryWriter, Opened } from "../base/attributes.ts";
+import type { DirectoryInode, DirectoryListing, Inode } from "../inode/index.ts";
+import type { Core } from "./core.ts";
+import { FsError } from "./error.ts";
+import { HandleTable } from "./handle.ts";
+
+interface Item {
+  readonly name: string;
+  readonly inode: Inode;
+}
+
+export class DirectoryOperations {
+  readonly #core: Core;
+  readonly #handles: HandleTable<DirectoryReader>;
+
+  constructor(core: Core) {
+    this.#core = core;
+    this.#handles = new HandleTable(core.takeHandleNumber);
+  }
+
+  get handleCount(): number {
+    return this.#handles.size;
+  }
+
+  opendir(ino: number): Opened {
+    const directory = this.#core.directory(ino);
+    return { fh: this.#handles.add(new DirectoryReader(this.#core, directory)) };
+  }
+
+  readdir(fh: number, offset: number, writer: DirectoryWriter): void | Promise<void> {
+    const reader = this.#handles.get(fh);
+    if (reader === undefined) {
+      throw new FsError("bad-directory-handle", `${fh} is not an open directory`);
+    }
+    return reader.read(offset, writer);
+  }
+
+  releasedir(fh: number): void {
+    this.#handles.take(fh)?.close();
+  }
+
+  keyOf(fh: number): string {
+    return this.#handles.get(fh)?.directory.key ?? `handle ${fh}`;
+  }
+
+  closeAll(): void {
+    for (const reader of this.#handles.takeAll()) reader.close();
+  }
+}
+
+/**
+ * One open directory. Offsets count entries: the entry behind offset n has the number n.
+ *
+ * ```
+ *            #replyStart          #position
+ *   0 . . . . . . [ #reply . . . . . ] [ #queue ] . . listing . . .
+ * ```
+ */
+class DirectoryReader {
+  readonly directory: DirectoryInode;
+  readonly #core: Core;
+  #listing: DirectoryListing | undefined;
+  #reply: Item[] = [];
+  #replyStart = 0;
+  /** Taken from the listing, or to be told again, but not in the last reply. */
+  #queue: Item[] = [];
+  #underway: Promise<void> | undefined;
+
+  constructor(core: Core, directory: DirectoryInode) {
+    this.#core = core;
+    this.directory = directory;
+  }
+
+  /** One reply at a time; the kernel does not send the next before, and nobody else may either. */
+  read(offset: number, writer: DirectoryWriter): void | Promise<void> {
+    if (this.#underway !== undefined) {
+      const retry = (): void | Promise<void> => this.read(offset, writer);
+      return this.#underway.then(retry, retry);
+    }
+    this.#seek(offset);
+    if (this.#fill(writer)) return;
+    const underway = this.#fillWaiting(writer).finally(() => {
+      this.#underway = undefined;
+    });
+    this.#underway = underway;
+    return underway;
+  }
+
+  close(): void {
+    this.#listing?.close();
+    this.#listing = undefined;
+  }
+
+  #seek(offset: number): void {
+    const position = this.#replyStart + this.#reply.length;
+    if (offset === 0) {
+      this.close();
+      this.#listing = this.#core.superblock.openListing(this.directory);
+      const { directory } = this;
+      this.#queue = [
+        { name: ".", inode: directory },
+        { name: "..", inode: directory.parent },
+      ];
+    } else if (this.#listing === undefined || offset < this.#replyStart || offset > position) {
+      throw new FsError(
+        "bad-directory-offset",
+        `cannot continue at entry ${offset}: the last reply had entries ${this.#replyStart} to ${position}`,
+      );
+    } else if (offset < position) {
+      this.#queue = [...this.#reply.slice(offset - this.#replyStart), ...this.#queue];
+    }
+    this.#reply = [];
+    this.#replyStart = offset;
+  }
+
+  async #fillWaiting(writer: DirectoryWriter): Promise<void> {
+    do {
+      await this.#listing?.turnPage();
+    } while (!this.#fill(writer));
+  }
+
+  /** Adds what is at hand. False when there is nothing at all before the next page has come. */
+  #fill(writer: DirectoryWriter): boolean {
+    const { table } = this.#core.superblock;
+    let queued = 0;
+    for (;;) {
+      const item = this.#queue[queued] ?? this.#next();
+      if (item === "wait") {
+        this.#queue = [];
+        return this.#reply.length > 0;
+      }
+      if (item === "end") {
+        this.#queue = [];
+        break;
+      }
+      if (!this.#add(item, writer)) {
+        this.#queue = queued < this.#queue.length ? this.#queue.slice(queued) : [item];
+        break;
+      }
+      queued++;
+      this.#reply.push(item);
+    }
+    table.expire(this.#core.parts.now());
+    return true;
+  }
+
+  #next(): Item | "wait" | "end" {
+    const listing = this.#listing;
+    if (listing === undefined) return "end";
+    for (;;) {
+      const listed = listing.next();
+      if (listed === "wait" || listed === "end") return listed;
+      const inode = this.#core.superblock.admit(this.directory, listing, listed);
+      if (inode !== undefined) return { name: listed.name, inode };
+    }
+  }
+
+  #add({ name, inode }: Item, writer: DirectoryWriter): boolean {
+    const { ino, kind } = inode;
+    const nextOffset = this.#replyStart + this.#reply.length + 1;
+    const isLookup = writer.plus && name !== "." && name !== "..";
+    if (!isLookup) return writer.add({ name, ino, kind, nextOffset });
+    const entry = this.#core.entryOf(inode);
+    if (!writer.add({ name, ino, kind, nextOffset, entry })) return false;
+    this.#core.superblock.table.count(inode);
+    return true;
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * The one place where a failure becomes a number that the kernel understands.
+ *
+ * Every layer below throws its own error with a closed set of kinds. `satisfies` makes the tables
+ * exhaustive: a new kind does not compile until somebody has chosen its errno.
+ */
+
+import * as numbers from "../base/errno.ts";
+import {
+  EACCES,
+  EBADF,
+  EEXIST,
+  EFBIG,
+  EINTR,
+  EINVAL,
+  EIO,
+  EISDIR,
+  ENAMETOOLONG,
+  ENOENT,
+  ENOMEM,
+  ENOSYS,
+  ENOTDIR,
+  ENOTEMPTY,
+  EPERM,
+  EROFS,
+  ESTALE,
+  EXDEV,
+} from "../base/errno.ts";
+import { InodeError, type InodeErrorKind } from "../inode/index.ts";
+import { MemoryError, type MemoryErrorKind } from "../memory/index.ts";
+import { S3Error, type S3ErrorKind } from "../s3/index.ts";
+import { WriteError, type WriteErrorKind } from "../write/index.ts";
+import { FsError, type FsErrorKind } from "./error.ts";
+
+/** mount-s3 answers EIO to every one of these; here what a program can act on is told apart. */
+const S3_ERRNO = {
+  "not-found": ENOENT,
+  "no-such-bucket": EIO,
+  "no-such-upload": EIO,
+  "access-denied": EACCES,
+  "invalid-credentials": EACCES,
+  "expired-credentials": EACCES,
+  "no-credentials": EACCES,
+  "precondition-failed": ESTALE,
+  archived: EACCES,
+  "key-too-long": ENAMETOOLONG,
+  "too-large": EFBIG,
+  "wrong-region": EIO,
+  "not-implemented": EIO,
+  throttled: EIO,
+  "server-error": EIO,
+  network: EIO,
+  timeout: EIO,
+  corrupted: EIO,
+  "bad-response": EIO,
+  rejected: EIO,
+  aborted: EINTR,
+} as const satisfies Record<S3ErrorKind, number>;
+
+const INODE_ERRNO = {
+  "invalid-name": EINVAL,
+  "name-too-long": ENAMETOOLONG,
+  "not-found": ENOENT,
+  exists: EEXIST,
+  "not-directory": ENOTDIR,
+  "is-directory": EISDIR,
+  "not-empty": ENOTEMPTY,
+  "remote-directory": EPERM,
+  // The kernel looks the name up again and repeats the call, so that a program does not see it.
+  stale: ESTALE,
+} as const satisfies Record<InodeErrorKind, number>;
+
+const WRITE_ERRNO = {
+  "out-of-order": EINVAL,
+  "too-large": EFBIG,
+  inconsistent: EIO,
+  aborted: EIO,
+  completed: EBADF,
+} as const satisfies Record<WriteErrorKind, number>;
+
+const MEMORY_ERRNO = { exhausted: ENOMEM } as const satisfies Record<MemoryErrorKind, number>;
+
+const FS_ERRNO = {
+  "bad-handle": EBADF,
+  "bad-directory-handle": EINVAL,
+  "bad-directory-offset": EBADF,
+  "read-only": EROFS,
+  "delete-disabled": EPERM,
+  "overwrite-disabled": EPERM,
+  "being-written": EPERM,
+  "being-read": EPERM,
+  "attributes-fixed": EPERM,
+  "unsupported-flags": EINVAL,
+  "unsupported-kind": EINVAL,
+  "rename-unsupported": ENOSYS,
+  "rename-by-copy": EXDEV,
+  archived: EACCES,
+  "deleted-while-open": EIO,
+  "made-elsewhere": EEXIST,
+  "shutting-down": EIO,
+} as const satisfies Record<FsErrorKind, number>;
+
+/** Unknown errors are bugs or broken hardware; both are EIO, and they are logged loudly. */
+export function errnoOf(error: unknown): number {
+  if (error instanceof InodeError) return INODE_ERRNO[error.kind];
+  if (error instanceof FsError) return FS_ERRNO[error.kind];
+  if (error instanceof S3Error) return S3_ERRNO[error.kind];
+  if (error instanceof WriteError) return WRITE_ERRNO[error.kind];
+  if (error instanceof MemoryError) return MEMORY_ERRNO[error.kind];
+  return EIO;
+}
+
+const NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(numbers).map(([name, errno]) => [errno, name]),
+);
+
+/** "EPERM" for 1. */
+export function errnoName(errno: number): string {
+  return NAMES.get(errno) ?? `errno ${errno}`;
+}
+
+/** What a person can do about it, where the message does not say it already. */
+export function remedyOf(error: unknown): string | undefined {
+  return error instanceof S3Error ? REMEDIES[error.kind] : undefined;
+}
+
+const REMEDIES: Partial<Record<S3ErrorKind, string>> = {
+  "access-denied": "check what the credentials and the bucket's policy permit",
+  "invalid-credentials": "check the access key and its secret",
+  "expired-credentials": "renew the credentials; the mount takes them up by itself",
+  "no-credentials": "provide credentials, or mount a public bucket with --no-sign-request",
+  "wrong-region": "mount with --region and the bucket's region",
+  archived: "restore the object first",
+  throttled: "retry later or with fewer requests at one time",
+};

@@ -1,0 +1,37 @@
+/** What a file system over S3 refuses. errno.ts maps each kind to the number the kernel sees. */
+
+export type FsErrorKind =
+  /** No such handle, or one that cannot do this (any more). */
+  | "bad-handle"
+  | "bad-directory-handle"
+  /** A readdir offset that is neither the next nor in the last reply. */
+  | "bad-directory-offset"
+  | "read-only"
+  | "delete-disabled"
+  | "overwrite-disabled"
+  | "being-written"
+  | "being-read"
+  /** Mode, owner, times or size of something that this mount did not make. */
+  | "attributes-fixed"
+  | "unsupported-flags"
+  | "unsupported-kind"
+  | "rename-unsupported"
+  /** A rename that the caller is to do by copying and deleting. */
+  | "rename-by-copy"
+  /** The object has to be restored from its archive first. */
+  | "archived"
+  /** The object was deleted while it was open. */
+  | "deleted-while-open"
+  /** Somebody else made the object while it was written here. */
+  | "made-elsewhere"
+  | "shutting-down";
+
+export class FsError extends Error {
+  override readonly name = "FsError";
+  readonly kind: FsErrorKind;
+
+  constructor(kind: FsErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * One file being written, from its making to its storing.
+ *
+ * ```
+ *           write            close (nothing written, or by a fork)
+ *   open ◀────────── idle ◀────────── open
+ *     └──────┬────────┘
+ *            │ close, fsync, release, or the next open of the file
+ *            ▼
+ *       completing ──▶ complete        any failure ──▶ failed, and the name is gone
+ * ```
+ *
+ * `idle` is what makes `touch` and shell redirections work: a descriptor was closed, but another copy
+ * of it may still write, so nothing is stored until that is decided.
+ */
+
+import type { FileInode, Superblock } from "../inode/index.ts";
+import { S3Error } from "../s3/index.ts";
+import type { Upload } from "../write/index.ts";
+import { FsError } from "./error.ts";
+
+type State =
+  | { readonly kind: "open" }
+  | { readonly kind: "idle" }
+  | { readonly kind: "completing"; readonly done: Promise<void> }
+  | { readonly kind: "complete" }
+  | { readonly kind: "failed"; readonly error: unknown };
+
+const OPEN: State = { kind: "open" };
+const IDLE: State = { kind: "idle" };
+const COMPLETE: State = { kind: "complete" };
+
+export interface FileWriterOptions {
+  readonly file: FileInode;
+  readonly superblock: Superblock;
+  readonly startUpload: () => Upload;
+  /** Called once, when it is complete or has failed; the file's name is settled by then. */
+  readonly onEnd: (failed: boolean) => void;
+}
+
+export class FileWriter {
+  readonly file: FileInode;
+  readonly #options: FileWriterOptions;
+  #upload: Upload | undefined;
+  #lastWrite: Promise<number> | undefined;
+  #state: State = OPEN;
+
+  constructor(options: FileWriterOptions) {
+    this.file = options.file;
+    this.#options = options;
+  }
+
+  get bytesWritten(): number {
+    return this.#upload?.bytesWritten ?? 0;
+  }
+
+  get hasFailed(): boolean {
+    return this.#state.kind === "failed";
+  }
+
+  /** Whether an upload is under way; one that is over has no writer in `FileUses`. */
+  get isUploading(): boolean {
+    return this.#upload !== undefined;
+  }
+
+  /** Whether no descriptor waits to write more, as far as is known, so that it may be completed. */
+  get isClosed(): boolean {
+    return this.#state.kind === "idle" || this.#state.kind === "completing";
+  }
+
+  /** Takes all of `data`. Throws what made it fail, again and again; "bad-handle" once complete. */
+  write(offset: number, data: Uint8Array): number | Promise<number> {
+    const state = this.#state;
+    if (state.kind === "failed") throw state.error;
+    if (state.kind === "completing" || state.kind === "complete") {
+      throw new FsError("bad-handle", "the file was stored already and takes no more data");
+    }
+    this.#state = OPEN;
+    let written: number | Promise<number>;
+    try {
+      this.#upload ??= this.#options.startUpload();
+      written = this.#upload.write(offset, data);
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    if (typeof written !== "number") return this.#awaitWrite(written);
+    this.#noteSize();
+    return written;
+  }
+
+  /** A descriptor was closed. Stores the file, unless it is empty or somebody else's descriptor. */
+  close(isOpener: boolean): void | Promise<void> {
+    const state = this.#state;
+    if (state.kind === "failed") throw state.error;
+    if (state.kind === "complete") return;
+    if (state.kind !== "completing" && (!isOpener || this.bytesWritten === 0)) {
+      this.#state = IDLE;
+      return;
+    }
+    return this.complete();
+  }
+
+  /** Stores the file, empty or not. Idempotent; throws what made it fail. */
+  complete(): Promise<void> {
+    const state = this.#state;
+    if (state.kind === "complete") return Promise.resolve();
+    if (state.kind === "failed") return Promise.reject(state.error);
+    if (state.kind === "completing") return state.done;
+    const done = this.#complete();
+    this.#state = { kind: "completing", done };
+    return done;
+  }
+
+  /** Gives up on it: nothing is stored and nothing is left behind. */
+  async abort(): Promise<void> {
+    if (this.#state.kind === "complete" || this.#state.kind === "failed") return;
+    this.#fail(new FsError("shutting-down", "the mount ended before the file was stored"));
+    await this.#upload?.abort();
+  }
+
+  async #complete(): Promise<void> {
+    try {
+      await this.#lastWrite;
+      this.#upload ??= this.#options.startUpload();
+      const stored = await this.#upload.complete();
+      if (this.#state.kind === "failed") throw this.#state.error;
+      this.#options.superblock.commit(this.file, stored, this.#upload.bytesWritten);
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    this.#state = COMPLETE;
+    this.#options.onEnd(false);
+  }
+
+  async #awaitWrite(write: Promise<number>): Promise<number> {
+    this.#lastWrite = write;
+    try {
+      const written = await write;
+      this.#noteSize();
+      return written;
+    } catch (error) {
+      throw this.#fail(error);
+    } finally {
+      if (this.#lastWrite === write) this.#lastWrite = undefined;
+    }
+  }
+
+  #noteSize(): void {
+    const { state } = this.file;
+    if (state.status === "local") state.sizeBytes = this.bytesWritten;
+  }
+
+  /** Ends it with the first error that it met, which is returned. */
+  #fail(error: unknown): unknown {
+    if (this.#state.kind === "failed") return this.#state.error;
+    const told = this.#explain(error);
+    this.#state = { kind: "failed", error: told };
+    this.#options.superblock.abandon(this.file);
+    this.#options.onEnd(true);
+    return told;
+  }
+
+  #explain(error: unknown): unknown {
+    const isTaken = error instanceof S3Error && error.kind === "precondition-failed";
+    if (!isTaken || !this.file.unasked) return error;
+    return new FsError("made-elsewhere", "another client made this object first", { cause: error });
+  }
+}

@@ -1,0 +1,276 @@
+/**
+ * Reads one directory from beginning to end: pages of S3's listing merged with what exists in this
+ * mount only, each name once.
+ *
+ * ```
+ *   S3, page n    a        a-b     c.txt              local      b/   c.txt (being written)
+ *   S3, page n+1      a/ (prefix)      d.txt          merged     a-b  a/  b/  c.txt  d.txt
+ * ```
+ *
+ * The order is that of keys, a directory's ending in "/". That is also the difficulty: an object
+ * `a` is hidden by a directory `a/`, which the listing mentions only behind `a-b`, perhaps a page
+ * later. Such objects are held back until the listing has passed the place.
+ */
+
+import type { ListPage, ObjectInfo } from "../s3/index.ts";
+import type { DirectoryInode, Inode } from "./inode.ts";
+import { compareKeys, isValidName } from "./name.ts";
+import type { Store } from "./question.ts";
+
+/** The most that S3 returns in one page. */
+const PAGE_KEYS_MAX = 1000;
+const SLASH = 0x2f;
+
+/** One name of the directory. */
+export interface Listed {
+  readonly name: string;
+  /** The object that S3 listed; absent for directories and for what only this mount has. */
+  readonly object?: ObjectInfo;
+  /** What the name stood for here when the listing began, if S3's listing did not have it. */
+  readonly local?: Inode;
+  readonly page: Page | undefined;
+}
+
+export interface Page {
+  readonly objects: readonly ObjectInfo[];
+  /** Names with their "/". */
+  readonly directories: readonly string[];
+  readonly directorySet: ReadonlySet<string>;
+  /** The greatest name, as keys are ordered. */
+  readonly last: string;
+  readonly nextToken: string | undefined;
+  /** The count of local changes when it was asked for: later ones are not in it. */
+  readonly change: number;
+  readonly arrivedAtMs: number;
+}
+
+export interface ListingOptions {
+  readonly store: Store;
+  readonly directory: DirectoryInode;
+  /** Names to merge: those with `unlisted` state, unsorted. */
+  readonly locals: readonly Inode[];
+  readonly changeCount: () => number;
+  readonly now: () => number;
+  /** Told of every key that cannot be shown. */
+  readonly onInvalidName: (key: string) => void;
+  readonly onClose: (listing: DirectoryListing) => void;
+}
+
+export class DirectoryListing {
+  readonly #options: ListingOptions;
+  readonly #prefix: string;
+  readonly #abort = new AbortController();
+  readonly #locals: readonly Inode[];
+  readonly #localDirectories: ReadonlySet<string>;
+  #localIndex = 0;
+  #page: Page | undefined;
+  #objectIndex = 0;
+  #directoryIndex = 0;
+  #next: Promise<Page> | undefined;
+  /** Objects that a directory not yet listed may hide. */
+  #held: Listed[] = [];
+  /** Formerly held, no longer in doubt. */
+  #released: Listed[] = [];
+  /** Names changed here while the listing ran, with the count of changes at that time. */
+  readonly #changed = new Map<string, number>();
+
+  constructor(options: ListingOptions) {
+    this.#options = options;
+    this.#prefix = options.directory.prefix;
+    this.#locals = options.locals.toSorted((a, b) => compareKeys(sortName(a), sortName(b)));
+    this.#localDirectories = new Set(
+      options.locals.filter(({ kind }) => kind === "directory").map(({ name }) => name),
+    );
+    this.#next = this.#load(undefined);
+  }
+
+  /**
+   * The next name; "wait" when it is in a page that is not here yet (then await `turnPage`); "end"
+   * behind the last.
+   */
+  next(): Listed | "wait" | "end" {
+    for (;;) {
+      const released = this.#released.pop();
+      if (released !== undefined) return released;
+      const page = this.#page;
+      if (page === undefined) return "wait";
+      const listed = this.#take(page);
+      if (listed === undefined) {
+        if (page.nextToken !== undefined) return "wait";
+        if (this.#held.length === 0) return "end";
+        this.#release(undefined);
+      } else if (listed !== "hidden") {
+        return listed;
+      }
+    }
+  }
+
+  /** Waits for the next page and begins to load the one behind it. */
+  async turnPage(): Promise<void> {
+    const token = this.#page?.nextToken;
+    this.#next ??= this.#load(token);
+    const loading = this.#next;
+    let page: Page;
+    try {
+      page = await loading;
+    } catch (error) {
+      // The next call tries again.
+      if (this.#next === loading) this.#next = undefined;
+      throw error;
+    }
+    this.#page = page;
+    this.#objectIndex = 0;
+    this.#directoryIndex = 0;
+    this.#next = page.nextToken === undefined ? undefined : this.#load(page.nextToken);
+    this.#release(page);
+  }
+
+  /** The count of changes at which `name` last changed here, while this listing ran. */
+  changeOf(name: string): number | undefined {
+    return this.#changed.get(name);
+  }
+
+  /** The name was made, removed or replaced in this mount; what S3 listed before is outdated. */
+  noteChange(name: string, change: number): void {
+    const place = this.#place();
+    // What has been passed is not read again, and what no page holds is listed as it is by then.
+    if (this.#held.length > 0 || place === undefined || compareKeys(`${name}/`, place) >= 0) {
+      this.#changed.set(name, change);
+    }
+  }
+
+  /** Ends it and cancels the request in flight. Idempotent. */
+  close(): void {
+    this.#abort.abort();
+    this.#next = undefined;
+    this.#page = undefined;
+    this.#held = [];
+    this.#released = [];
+    this.#options.onClose(this);
+  }
+
+  #load(continuationToken: string | undefined): Promise<Page> {
+    const { store, changeCount, now, onInvalidName } = this.#options;
+    const change = changeCount();
+    const request = {
+      prefix: this.#prefix,
+      delimiter: "/",
+      maxKeys: PAGE_KEYS_MAX,
+      ...(continuationToken === undefined ? {} : { continuationToken }),
+    } as const;
+    const page = store
+      .list(request, this.#abort.signal)
+      .then((answer) => readPage(answer, this.#prefix, { change, now: now(), onInvalidName }));
+    // A page loaded ahead may fail before anybody waits for it; who waits gets the failure.
+    page.catch(() => {});
+    return page;
+  }
+
+  /** The smallest name that is left in the page, if any, and "hidden" when it must not be shown. */
+  #take(page: Page): Listed | "hidden" | undefined {
+    const object = page.objects[this.#objectIndex];
+    const objectName = object?.key.slice(this.#prefix.length);
+    const directory = page.directories[this.#directoryIndex];
+    let remote = objectName ?? directory;
+    if (objectName !== undefined && directory !== undefined) {
+      remote = compareKeys(objectName, directory) <= 0 ? objectName : directory;
+    }
+
+    const local = this.#locals[this.#localIndex];
+    if (local !== undefined && (remote !== undefined || page.nextToken === undefined)) {
+      const place = sortName(local);
+      const order = remote === undefined ? -1 : compareKeys(place, remote);
+      if (order <= 0) this.#localIndex++;
+      if (order < 0) {
+        const listed: Listed = { name: local.name, local, page: undefined };
+        return local.kind === "file" ? this.#unlessHidden(listed, page) : listed;
+      }
+    }
+    if (remote === undefined) return undefined;
+    if (remote === objectName && object !== undefined) {
+      this.#objectIndex++;
+      if (this.#localDirectories.has(objectName)) return "hidden";
+      return this.#unlessHidden({ name: objectName, object, page }, page);
+    }
+    this.#directoryIndex++;
+    return { name: remote.slice(0, -1), page };
+  }
+
+  /** A file is shown now, later or never, depending on whether a directory has its name. */
+  #unlessHidden(listed: Listed, page: Page): Listed | "hidden" {
+    if (page.directorySet.size > 0 && page.directorySet.has(`${listed.name}/`)) return "hidden";
+    if (!isInDoubt(listed.name, page)) return listed;
+    this.#held.push(listed);
+    return "hidden";
+  }
+
+  /** Decides, with a new page at hand or at the end, about what was held back. */
+  #release(page: Page | undefined): void {
+    const stillHeld: Listed[] = [];
+    const released: Listed[] = [];
+    for (const listed of this.#held) {
+      if (page?.directorySet.has(`${listed.name}/`) === true) continue;
+      (page !== undefined && isInDoubt(listed.name, page) ? stillHeld : released).push(listed);
+    }
+    this.#held = stillHeld;
+    this.#released = released.reverse();
+  }
+
+  /** Where the listing is: undefined before its first page. */
+  #place(): string | undefined {
+    const page = this.#page;
+    if (page === undefined) return undefined;
+    const object = page.objects[this.#objectIndex]?.key.slice(this.#prefix.length);
+    const directory = page.directories[this.#directoryIndex];
+    if (object === undefined || directory === undefined) return object ?? directory ?? page.last;
+    return compareKeys(object, directory) <= 0 ? object : directory;
+  }
+}
+
+/** Whether the directory `name/` would come behind the end of this page. */
+function isInDoubt(name: string, page: Page): boolean {
+  if (page.nextToken === undefined || !page.last.startsWith(name)) return false;
+  return page.last.length === name.length || page.last.charCodeAt(name.length) < SLASH;
+}
+
+function sortName(inode: Inode): string {
+  return inode.kind === "directory" ? `${inode.name}/` : inode.name;
+}
+
+function readPage(
+  answer: ListPage,
+  prefix: string,
+  context: {
+    readonly change: number;
+    readonly now: number;
+    readonly onInvalidName: (key: string) => void;
+  },
+): Page {
+  const objects = answer.objects.filter(({ key }) => {
+    // The marker of the directory itself.
+    if (key === prefix) return false;
+    if (key.startsWith(prefix) && isValidName(key.slice(prefix.length))) return true;
+    context.onInvalidName(key);
+    return false;
+  });
+  const directories: string[] = [];
+  for (const commonPrefix of answer.commonPrefixes) {
+    const isListed = commonPrefix.startsWith(prefix) && commonPrefix.endsWith("/");
+    if (isListed && isValidName(commonPrefix.slice(prefix.length, -1))) {
+      directories.push(commonPrefix.slice(prefix.length));
+    } else {
+      context.onInvalidName(commonPrefix);
+    }
+  }
+  const lastObject = objects.at(-1)?.key.slice(prefix.length) ?? "";
+  const lastDirectory = directories.at(-1) ?? "";
+  return {
+    objects,
+    directories,
+    directorySet: new Set(directories),
+    last: compareKeys(lastObject, lastDirectory) > 0 ? lastObject : lastDirectory,
+    nextToken: answer.continuationToken,
+    change: context.change,
+    arrivedAtMs: context.now,
+  };
+}

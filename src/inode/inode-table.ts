@@ -1,0 +1,112 @@
+/**
+ * Which inodes exist: numbers, lookup counts, and when an inode may be dropped. An inode stays while
+ * the kernel counts lookups of it, while it exists in this mount only, while one of its children
+ * stays, or, for a short time and in a bounded number, because a listing has just brought it.
+ */
+
+import { DirectoryInode, type Inode, ROOT_INO } from "./inode.ts";
+
+/** Inodes kept for lookups that may follow a listing: about 10 MB. */
+const REMEMBERED_MAX = 32_768;
+
+export class InodeTable {
+  readonly root: DirectoryInode;
+  readonly #byIno = new Map<number, Inode>();
+  /** What nobody refers to yet, oldest first. */
+  readonly #remembered = new Set<Inode>();
+  #inoNext = ROOT_INO + 1;
+
+  constructor(prefix: string) {
+    this.root = new DirectoryInode(ROOT_INO, { root: prefix });
+    this.#byIno.set(ROOT_INO, this.root);
+  }
+
+  /** Inodes beyond the root that something refers to. */
+  get referencedCount(): number {
+    return this.#byIno.size - 1 - this.#remembered.size;
+  }
+
+  get rememberedCount(): number {
+    return this.#remembered.size;
+  }
+
+  get(ino: number): Inode | undefined {
+    return this.#byIno.get(ino);
+  }
+
+  takeIno(): number {
+    return this.#inoNext++;
+  }
+
+  /** Makes `inode` what its name stands for. One that had the name before lives on without it. */
+  attach(inode: Inode): void {
+    const { parent, name } = inode;
+    const before = parent.children.get(name);
+    if (before !== undefined && before !== inode) this.detach(before);
+    parent.children.set(name, inode);
+    this.#byIno.set(inode.ino, inode);
+  }
+
+  /** Takes the name away from `inode`, which stays for as long as the kernel refers to it. */
+  detach(inode: Inode): void {
+    const { parent, name } = inode;
+    if (parent.children.get(name) === inode) parent.children.delete(name);
+    if (parent.unlisted.get(name) === inode) parent.unlisted.delete(name);
+    this.dropIfUnused(inode);
+  }
+
+  /** Keeps an inode that nobody refers to, until `expire` finds it too old or one of too many. */
+  remember(inode: Inode): void {
+    if (inode.lookups > 0 || isPinned(inode)) return;
+    this.#remembered.delete(inode);
+    this.#remembered.add(inode);
+  }
+
+  /** Drops what was remembered for long enough. */
+  expire(nowMs: number): void {
+    for (const inode of this.#remembered) {
+      if (this.#remembered.size <= REMEMBERED_MAX && inode.validUntilMs > nowMs) return;
+      this.#remembered.delete(inode);
+      this.dropIfUnused(inode);
+    }
+  }
+
+  /** The kernel was told of `inode`. */
+  count(inode: Inode): void {
+    inode.lookups++;
+    if (inode.lookups > 1) return;
+    this.#remembered.delete(inode);
+    this.#byIno.set(inode.ino, inode);
+  }
+
+  /** The kernel forgets `lookups` of its lookups. Unknown numbers and too many are ignored. */
+  forget(ino: number, lookups: number): void {
+    const inode = this.#byIno.get(ino);
+    if (inode === undefined || inode === this.root) return;
+    inode.lookups = Math.max(0, inode.lookups - lookups);
+    this.dropIfUnused(inode);
+  }
+
+  /** Removes `inode`, and then its ancestors, as far as nothing refers to them. */
+  dropIfUnused(inode: Inode): void {
+    let candidate = inode;
+    while (candidate !== this.root && candidate.lookups === 0 && !isPinned(candidate)) {
+      const { parent, name } = candidate;
+      this.#remembered.delete(candidate);
+      this.#byIno.delete(candidate.ino);
+      if (parent.unlisted.get(name) === candidate) parent.unlisted.delete(name);
+      if (parent.children.get(name) === candidate) {
+        parent.children.delete(name);
+        // What the kernel no longer knows of may exist all the same.
+        if (candidate.state.status === "remote") parent.completeUntilMs = 0;
+      }
+      candidate = parent;
+      if (this.#remembered.has(candidate)) return;
+    }
+  }
+}
+
+function isPinned(inode: Inode): boolean {
+  if (inode.state.status === "local") return true;
+  return inode.kind === "directory" && inode.children.size > 0;
+}

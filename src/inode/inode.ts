@@ -1,0 +1,135 @@
+/**
+ * Inodes: what the kernel knows by number. A file's inode is one version of one object (or a file
+ * being written, which becomes one), so its bytes never change while it has its number.
+ *
+ * These are records; every change of state goes through `Superblock`.
+ */
+
+import type { ObjectInfo } from "../s3/index.ts";
+
+export const ROOT_INO = 1;
+
+/** A listing in progress: it must not show what a change in this mount has outdated. */
+export interface ChangeListener {
+  noteChange(name: string, change: number): void;
+}
+
+/** What S3 cannot keep, set on something that exists in this mount only. */
+export interface LocalAttributes {
+  mode?: number;
+  uid?: number;
+  gid?: number;
+  atimeMs?: number;
+  mtimeMs?: number;
+}
+
+export type FileState =
+  | { readonly status: "remote"; readonly object: ObjectInfo }
+  /** Made or being overwritten here; S3 has nothing of it yet. */
+  | {
+      readonly status: "local";
+      sizeBytes: number;
+      readonly madeAtMs: number;
+      readonly attributes: LocalAttributes;
+    }
+  /** Its upload failed or it was deleted: only open handles still know it. */
+  | { readonly status: "gone"; readonly sizeBytes: number; readonly modifiedAtMs: number };
+
+export type DirectoryState =
+  /** Keys below it exist, or existed when last seen. */
+  | { readonly status: "remote" }
+  /** Made here, and nothing was stored in it yet. */
+  | { readonly status: "local"; readonly attributes: LocalAttributes }
+  | { readonly status: "gone" };
+
+interface Location {
+  readonly parent: DirectoryInode;
+  readonly name: string;
+}
+
+export class FileInode {
+  readonly kind = "file";
+  readonly ino: number;
+  readonly parent: DirectoryInode;
+  readonly name: string;
+  state: FileState;
+  /** How many times the kernel was told of it and has not forgotten. */
+  lookups = 0;
+  validUntilMs = 0;
+  /** Whether the last answer of S3 has not served an open yet. */
+  openable: boolean = false;
+  /** Whether nobody asked S3 for the name before the file was made, so that the upload has to. */
+  unasked: boolean = false;
+  /** Whether its bytes were written in this mount. */
+  made: boolean = false;
+
+  constructor(ino: number, location: Location, state: FileState) {
+    this.ino = ino;
+    this.parent = location.parent;
+    this.name = location.name;
+    this.state = state;
+  }
+
+  get key(): string {
+    return this.parent.prefix + this.name;
+  }
+}
+
+export class DirectoryInode {
+  readonly kind = "directory";
+  readonly ino: number;
+  /** The root is its own parent. */
+  readonly parent: DirectoryInode;
+  readonly name: string;
+  /** What every key inside begins with: "" or ending in "/". */
+  readonly prefix: string;
+  state: DirectoryState = { status: "remote" };
+  lookups = 0;
+  validUntilMs = 0;
+  made: boolean = false;
+  readonly children = new Map<string, Inode>();
+  /** The children that a listing of S3 may lack: local ones, and directories emptied here. */
+  readonly unlisted = new Map<string, Inode>();
+  readonly listings = new Set<ChangeListener>();
+  /** Until then, a name that is not in `children` does not exist: nobody else had time to make it. */
+  completeUntilMs = 0;
+  /** Until then it exists even if no key is left in it, since the last one was deleted here. */
+  emptiedUntilMs = 0;
+
+  constructor(ino: number, location: Location | { readonly root: string }) {
+    this.ino = ino;
+    if ("root" in location) {
+      this.parent = this;
+      this.name = "";
+      this.prefix = location.root;
+    } else {
+      this.parent = location.parent;
+      this.name = location.name;
+      this.prefix = `${location.parent.prefix}${location.name}/`;
+    }
+  }
+
+  get key(): string {
+    return this.prefix;
+  }
+}
+
+/** What the file is now, as far as it is anything. */
+export function sizeAndTime(state: FileState): { sizeBytes: number; modifiedAtMs: number } {
+  switch (state.status) {
+    case "remote":
+      return { sizeBytes: state.object.sizeBytes, modifiedAtMs: state.object.lastModifiedMs };
+    case "local":
+      return { sizeBytes: state.sizeBytes, modifiedAtMs: state.madeAtMs };
+    case "gone":
+      return state;
+  }
+}
+
+export type Inode = FileInode | DirectoryInode;
+
+/** Whether two answers of S3 speak of the same bytes. */
+export function isSameVersion(a: ObjectInfo, b: ObjectInfo): boolean {
+  if (a.etag !== b.etag || a.sizeBytes !== b.sizeBytes) return false;
+  return a.etag !== "" || a.lastModifiedMs === b.lastModifiedMs;
+}

@@ -1,0 +1,54 @@
+/**
+ * What is behind a name? Two requests at once: a HEAD finds an object, a LIST finds a directory. A
+ * directory hides an object of the same name, so its answer need not wait for the HEAD.
+ */
+
+import { type ObjectClient, type ObjectInfo, S3Error } from "../s3/index.ts";
+import { exceedsBytes, KEY_BYTES_MAX } from "./name.ts";
+
+/** What the inode layer asks of the object store. */
+export type Store = Pick<ObjectClient, "head" | "list" | "delete">;
+
+export type Answer =
+  | { readonly kind: "directory" }
+  | { readonly kind: "file"; readonly object: ObjectInfo }
+  | { readonly kind: "nothing" };
+
+const DIRECTORY: Answer = { kind: "directory" };
+const NOTHING: Answer = { kind: "nothing" };
+
+/** One HEAD and one LIST. */
+export async function askForName(store: Store, key: string): Promise<Answer> {
+  const file = askForFile(store, key);
+  // Behind a directory's answer nobody waits for the HEAD any more, and its failure says nothing.
+  file.catch(() => {});
+  return (await askForDirectory(store, `${key}/`)) ? DIRECTORY : await file;
+}
+
+/** One HEAD. */
+export async function askForFile(store: Store, key: string): Promise<Answer> {
+  try {
+    return { kind: "file", object: await store.head(key) };
+  } catch (error) {
+    if (error instanceof S3Error && error.kind === "not-found") return NOTHING;
+    throw error;
+  }
+}
+
+/** One LIST: whether any key begins with `prefix`. */
+export async function askForDirectory(store: Store, prefix: string): Promise<boolean> {
+  // A key of such a prefix would itself be too long.
+  if (exceedsBytes(prefix, KEY_BYTES_MAX)) return false;
+  const page = await store.list({ prefix, delimiter: "/", maxKeys: 1 });
+  return page.objects.length > 0 || page.commonPrefixes.length > 0;
+}
+
+/**
+ * One LIST of a directory that should be empty: whether an object of the directory's own name (a
+ * "marker") is left; undefined when more than that is.
+ */
+export async function askForMarker(store: Store, prefix: string): Promise<boolean | undefined> {
+  const page = await store.list({ prefix, maxKeys: 2 });
+  if (page.objects.some(({ key }) => key !== prefix)) return undefined;
+  return page.objects.length > 0;
+}

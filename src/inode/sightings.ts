@@ -1,0 +1,194 @@
+/**
+ * Enters into the inode table what S3 was seen to have, and what this mount has made. Everything in
+ * here is synchronous: the state of a name changes in one step.
+ *
+ * What a name stands for is decided in one order: a directory in S3, then what this mount has made
+ * and not yet stored, then an object in S3.
+ */
+
+import type { ObjectInfo } from "../s3/index.ts";
+import { AbsentNames } from "./absent-names.ts";
+import { InodeError } from "./error.ts";
+import { DirectoryInode, FileInode, type Inode, isSameVersion, sizeAndTime } from "./inode.ts";
+import { InodeTable } from "./inode-table.ts";
+import { type Lifetimes, lifetimesOf, type MetadataTtl } from "./metadata-ttl.ts";
+import type { Answer } from "./question.ts";
+
+export class Sightings {
+  readonly table: InodeTable;
+  readonly lifetimes: Lifetimes;
+  readonly absent: AbsentNames;
+  readonly now: () => number;
+  /** Told of each key whose meaning this mount changed. */
+  readonly #onChange: (key: string) => void;
+  #changeCount = 0;
+
+  constructor(options: {
+    readonly prefix: string;
+    readonly ttl: MetadataTtl;
+    readonly now: () => number;
+    readonly onChange: (key: string) => void;
+  }) {
+    this.table = new InodeTable(options.prefix);
+    this.lifetimes = lifetimesOf(options.ttl);
+    this.now = options.now;
+    this.#onChange = options.onChange;
+    const { fileMs, caching } = this.lifetimes;
+    this.absent = new AbsentNames({ lifetimeMs: fileMs, caching });
+  }
+
+  /** Counts what this mount changed, to tell whether an answer of S3 is older than a change. */
+  get changeCount(): number {
+    return this.#changeCount;
+  }
+
+  lifetimeMs(inode: Inode): number {
+    return inode.kind === "file" ? this.lifetimes.fileMs : this.lifetimes.directoryMs;
+  }
+
+  /** S3's answer to what a name stands for. Throws "not-found" when for nothing. */
+  settle(parent: DirectoryInode, name: string, answer: Answer): Inode {
+    const seenAtMs = this.now();
+    switch (answer.kind) {
+      case "directory":
+        return this.seeDirectory(parent, name, seenAtMs);
+      case "file":
+        return this.seeObject(parent, name, { object: answer.object, seenAtMs });
+      case "nothing":
+        return this.#seeNothing(parent, name, seenAtMs);
+    }
+  }
+
+  seeDirectory(parent: DirectoryInode, name: string, seenAtMs: number): DirectoryInode {
+    const child = parent.children.get(name);
+    let directory: DirectoryInode;
+    if (child?.kind === "directory") {
+      directory = child;
+      if (directory.state.status === "local") this.#markShared(directory, seenAtMs);
+      parent.unlisted.delete(name);
+    } else {
+      directory = new DirectoryInode(this.table.takeIno(), { parent, name });
+      this.#attachSeen(directory, seenAtMs);
+    }
+    directory.validUntilMs = seenAtMs + this.lifetimes.directoryMs;
+    this.table.remember(directory);
+    return directory;
+  }
+
+  seeObject(
+    parent: DirectoryInode,
+    name: string,
+    seen: { readonly object: ObjectInfo; readonly seenAtMs: number },
+  ): Inode {
+    const child = parent.children.get(name);
+    if (child !== undefined && this.isUnlisted(child)) return child;
+    const state = { status: "remote", object: seen.object } as const;
+    let file: FileInode;
+    if (
+      child?.kind === "file" &&
+      child.state.status === "remote" &&
+      isSameVersion(child.state.object, seen.object)
+    ) {
+      file = child;
+      file.state = state;
+    } else {
+      file = new FileInode(this.table.takeIno(), { parent, name }, state);
+      this.#attachSeen(file, seen.seenAtMs);
+    }
+    this.touchFile(file, seen.seenAtMs);
+    this.table.remember(file);
+    return file;
+  }
+
+  #seeNothing(parent: DirectoryInode, name: string, seenAtMs: number): Inode {
+    const child = parent.children.get(name);
+    if (child !== undefined && this.isUnlisted(child)) {
+      if (child.state.status === "local") child.validUntilMs = seenAtMs + this.lifetimeMs(child);
+      return child;
+    }
+    if (child !== undefined) this.table.detach(child);
+    this.absent.add(parent.prefix + name, seenAtMs);
+    throw notFound(name);
+  }
+
+  /** Something made here, which S3 does not have. */
+  attachLocal(inode: Inode): void {
+    inode.made = true;
+    inode.validUntilMs = this.now() + this.lifetimeMs(inode);
+    this.absent.delete(inode.parent.prefix + inode.name);
+    this.table.attach(inode);
+    inode.parent.unlisted.set(inode.name, inode);
+    this.noteChange(inode);
+  }
+
+  /** There is a key below `directory`: it and all above it are S3's now. */
+  markStored(directory: DirectoryInode, seenAtMs: number): void {
+    let stored = directory;
+    while (stored.state.status === "local") {
+      stored.state = { status: "remote" };
+      stored.validUntilMs = seenAtMs + this.lifetimes.directoryMs;
+      stored.parent.unlisted.delete(stored.name);
+      stored = stored.parent;
+    }
+  }
+
+  /** S3 said at `seenAtMs` what the file is. */
+  touchFile(file: FileInode, seenAtMs: number): void {
+    file.validUntilMs = seenAtMs + this.lifetimes.fileMs;
+    file.openable = true;
+  }
+
+  /** Takes the name away; every directory above may have lost its last key by this. */
+  remove(inode: Inode): void {
+    const nowMs = this.now();
+    this.setGone(inode);
+    this.absent.add(inode.parent.prefix + inode.name, nowMs);
+    let directory = inode.parent;
+    for (; directory !== this.table.root; directory = directory.parent) {
+      if (directory.state.status !== "remote") continue;
+      directory.emptiedUntilMs = nowMs + this.lifetimes.directoryMs;
+      if (directory.parent.children.get(directory.name) === directory) {
+        directory.parent.unlisted.set(directory.name, directory);
+      }
+    }
+    this.table.detach(inode);
+  }
+
+  /** Nothing has this name any more, or something else. */
+  setGone(inode: Inode): void {
+    if (inode.kind === "file") inode.state = { status: "gone", ...sizeAndTime(inode.state) };
+    else inode.state = { status: "gone" };
+    this.noteChange(inode);
+  }
+
+  /** This mount changed what the inode's name stands for: answers on their way are outdated. */
+  noteChange(inode: Inode): void {
+    this.#changeCount++;
+    this.#onChange(inode.parent.prefix + inode.name);
+    for (const listing of inode.parent.listings) {
+      listing.noteChange(inode.name, this.#changeCount);
+    }
+  }
+
+  /** Whether the name is `child`'s whatever object S3 has, and whether S3's listing has it or not. */
+  isUnlisted(child: Inode): boolean {
+    if (child.state.status === "local") return true;
+    return child.kind === "directory" && child.emptiedUntilMs > this.now();
+  }
+
+  #attachSeen(inode: Inode, seenAtMs: number): void {
+    this.absent.delete(inode.parent.prefix + inode.name);
+    this.table.attach(inode);
+    this.#markShared(inode.parent, seenAtMs);
+  }
+
+  /** S3 has something in `directory` that was not known of here: others may put more into it. */
+  #markShared(directory: DirectoryInode, seenAtMs: number): void {
+    this.markStored(directory, seenAtMs);
+    directory.completeUntilMs = 0;
+  }
+}
+
+export function notFound(name: string): InodeError {
+  return new InodeError("not-found", `there is no ${JSON.stringify(name)}`);
+}

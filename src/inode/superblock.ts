@@ -1,0 +1,367 @@
+/**
+ * The tree of names: asks S3 what a name stands for, remembers the answer for as long as it may, and
+ * makes and removes what exists in this mount.
+ *
+ * Another operation may run during any `await`. So what S3 said is entered, and what depends on it
+ * decided, in one synchronous block behind it (sightings.ts).
+ */
+
+import type { Log } from "../base/log.ts";
+import type { Stored } from "../s3/index.ts";
+import { DirectoryListing, type Listed } from "./directory-listing.ts";
+import { InodeError } from "./error.ts";
+import { DirectoryInode, FileInode, type FileState, type Inode } from "./inode.ts";
+import type { InodeTable } from "./inode-table.ts";
+import type { Lifetimes, MetadataTtl } from "./metadata-ttl.ts";
+import { checkName } from "./name.ts";
+import {
+  type Answer,
+  askForDirectory,
+  askForFile,
+  askForMarker,
+  askForName,
+  type Store,
+} from "./question.ts";
+import { notFound, Sightings } from "./sightings.ts";
+
+export interface SuperblockOptions {
+  readonly store: Store;
+  /** "" or ending in "/": what every key of the mount begins with. */
+  readonly prefix: string;
+  readonly ttl: MetadataTtl;
+  readonly log: Log;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** A lookup on its way; `outdated` when the name was changed here meanwhile, so that it asks again. */
+interface Question {
+  readonly inode: Promise<Inode>;
+  outdated: boolean;
+}
+
+export class Superblock {
+  readonly #store: Store;
+  readonly #log: Log;
+  readonly #now: () => number;
+  readonly #sightings: Sightings;
+  /** By key, so that lookups of one name at one time are one. */
+  readonly #questions = new Map<string, Question>();
+  readonly #refreshes = new Map<Inode, Promise<void>>();
+  #invalidNameSeen: boolean = false;
+
+  constructor(options: SuperblockOptions) {
+    this.#store = options.store;
+    this.#log = options.log;
+    this.#now = options.now;
+    this.#sightings = new Sightings({
+      ...options,
+      onChange: (key) => {
+        const question = this.#questions.get(key);
+        if (question !== undefined) question.outdated = true;
+      },
+    });
+  }
+
+  get table(): InodeTable {
+    return this.#sightings.table;
+  }
+
+  get #lifetimes(): Lifetimes {
+    return this.#sightings.lifetimes;
+  }
+
+  /** What `name` stands for; HEAD and LIST unless it is known. Throws "not-found" among others. */
+  lookup(parent: DirectoryInode, name: string): Inode | Promise<Inode> {
+    checkName(parent.prefix, name);
+    const nowMs = this.#now();
+    const child = parent.children.get(name);
+    if (child !== undefined && this.#isCurrent(child, nowMs)) return child;
+    if (child === undefined && this.#isKnownAbsent(parent, name, nowMs)) throw notFound(name);
+    return this.#ask(parent, name);
+  }
+
+  /** For how long the kernel may believe what it is told of `inode` now. */
+  validMs(inode: Inode): number {
+    const lifetimeMs = this.#sightings.lifetimeMs(inode);
+    if (inode.state.status === "local" || inode === this.table.root) return lifetimeMs;
+    return Math.min(lifetimeMs, Math.max(0, inode.validUntilMs - this.#now()));
+  }
+
+  /** Whether the attributes of `inode` can be told without asking S3. */
+  isFresh(inode: Inode): boolean {
+    if (inode === this.table.root || inode.state.status === "local") return true;
+    return inode.validUntilMs > this.#now();
+  }
+
+  /** Whether an open can trust what is known of `file`. Each answer of S3 serves one, unless cached. */
+  claimForOpen(file: FileInode): boolean {
+    if (file.validUntilMs <= this.#now()) return false;
+    const isServed = file.openable || this.#lifetimes.caching;
+    file.openable = false;
+    return isServed;
+  }
+
+  /**
+   * Asks S3 whether `inode` is still what it has: one HEAD for a file, one LIST for a directory.
+   * Throws "stale" when its name stands for something else now, "not-found" when for nothing.
+   */
+  refresh(inode: Inode): Promise<void> {
+    const underway = this.#refreshes.get(inode);
+    if (underway !== undefined) return underway;
+    const refresh = (
+      inode.kind === "file" ? this.#refreshFile(inode) : this.#refreshDirectory(inode)
+    ).finally(() => this.#refreshes.delete(inode));
+    this.#refreshes.set(inode, refresh);
+    return refresh;
+  }
+
+  /** Makes a file that exists here only. Asks S3 for the name unless it is known to be free. */
+  makeFile(parent: DirectoryInode, name: string): FileInode | Promise<FileInode> {
+    const make = (): FileInode => {
+      const ino = this.table.takeIno();
+      const file = new FileInode(ino, { parent, name }, this.#emptyFile());
+      file.unasked = !this.#sightings.absent.has(file.key, this.#now());
+      this.#sightings.attachLocal(file);
+      return file;
+    };
+    return this.#onceFree(parent, name, make);
+  }
+
+  /** Makes a directory that exists here only. Asks S3 for the name unless it is known to be free. */
+  makeDirectory(parent: DirectoryInode, name: string): DirectoryInode | Promise<DirectoryInode> {
+    const make = (): DirectoryInode => {
+      const directory = new DirectoryInode(this.table.takeIno(), { parent, name });
+      directory.state = { status: "local", attributes: {} };
+      this.#sightings.attachLocal(directory);
+      directory.completeUntilMs = directory.validUntilMs;
+      return directory;
+    };
+    return this.#onceFree(parent, name, make);
+  }
+
+  /** Turns an existing object's inode into a file that is written anew. */
+  overwrite(file: FileInode): void {
+    file.state = this.#emptyFile();
+    file.made = true;
+    file.unasked = false;
+    this.#sightings.noteChange(file);
+    if (file.parent.children.get(file.name) === file) file.parent.unlisted.set(file.name, file);
+  }
+
+  /** The file is in S3 now, and so are its directories. */
+  commit(file: FileInode, stored: Stored, sizeBytes: number): void {
+    const nowMs = this.#now();
+    const object = {
+      key: file.key,
+      sizeBytes,
+      etag: stored.etag,
+      lastModifiedMs: nowMs,
+      storageClass: undefined,
+      restored: false,
+    };
+    file.state = { status: "remote", object };
+    this.#sightings.noteChange(file);
+    const { parent, name } = file;
+    if (parent.unlisted.get(name) === file) parent.unlisted.delete(name);
+    this.#sightings.touchFile(file, nowMs);
+    this.#sightings.markStored(parent, nowMs);
+    this.table.remember(file);
+    this.table.dropIfUnused(parent);
+  }
+
+  /** What was written will never be stored: the name is free, or S3's again. */
+  abandon(file: FileInode): void {
+    this.#sightings.setGone(file);
+    this.table.detach(file);
+  }
+
+  /** Deletes the object. The caller has made sure that nobody writes it. */
+  async unlink(file: FileInode): Promise<void> {
+    if (file.state.status === "remote") {
+      await this.#store.delete(file.key);
+      // Somebody began to write it anew meanwhile, so that the name stays.
+      if (file.state.status !== "remote") return;
+    }
+    this.#sightings.remove(file);
+  }
+
+  /** Removes an empty directory that exists in this mount only, or was emptied by it. */
+  async removeDirectory(directory: DirectoryInode): Promise<void> {
+    this.#checkEmpty(directory);
+    if (directory.state.status === "remote") {
+      if (directory.emptiedUntilMs <= this.#now()) throw remoteDirectory(directory);
+      const isMarked = await askForMarker(this.#store, directory.prefix);
+      if (isMarked === undefined) throw notEmpty(directory);
+      // An empty object that stood for the directory; what it held, this mount has deleted.
+      if (isMarked) await this.#store.delete(directory.prefix);
+      this.#checkEmpty(directory);
+    }
+    this.#sightings.remove(directory);
+  }
+
+  /** Starts to read `directory` from its beginning. The caller closes it. */
+  openListing(directory: DirectoryInode): DirectoryListing {
+    const locals: Inode[] = [];
+    for (const child of directory.unlisted.values()) {
+      if (this.#sightings.isUnlisted(child)) locals.push(child);
+      else directory.unlisted.delete(child.name);
+    }
+    const listing = new DirectoryListing({
+      store: this.#store,
+      directory,
+      locals,
+      changeCount: () => this.#sightings.changeCount,
+      now: this.#now,
+      onInvalidName: (key) => this.#skipName(key),
+      onClose: (closed) => directory.listings.delete(closed),
+    });
+    directory.listings.add(listing);
+    return listing;
+  }
+
+  /** The inode for a name that a listing brought; undefined when it is gone by now. */
+  admit(directory: DirectoryInode, listing: DirectoryListing, listed: Listed): Inode | undefined {
+    const { name, page } = listed;
+    const current = directory.children.get(name);
+    if (page === undefined) return current;
+    const changed = listing.changeOf(name);
+    if (changed !== undefined && changed > page.change) return current;
+    // Attributes count from when the kernel gets them, unless the reader paused before that.
+    const nowMs = this.#now();
+    const isOld = nowMs - page.arrivedAtMs > this.#lifetimes.directoryMs;
+    const seenAtMs = isOld ? page.arrivedAtMs : nowMs;
+    if (listed.object === undefined) return this.#sightings.seeDirectory(directory, name, seenAtMs);
+    return this.#sightings.seeObject(directory, name, { object: listed.object, seenAtMs });
+  }
+
+  #ask(parent: DirectoryInode, name: string): Promise<Inode> {
+    const key = parent.prefix + name;
+    const underway = this.#questions.get(key);
+    if (underway !== undefined) return underway.inode;
+    const question: Question = {
+      inode: Promise.resolve().then(() => this.#answer(parent, name, question)),
+      outdated: false,
+    };
+    this.#questions.set(key, question);
+    return question.inode;
+  }
+
+  async #answer(parent: DirectoryInode, name: string, question: Question): Promise<Inode> {
+    const key = parent.prefix + name;
+    try {
+      for (;;) {
+        question.outdated = false;
+        const answer = await this.#askStore(parent, name);
+        if (!question.outdated) return this.#sightings.settle(parent, name, answer);
+      }
+    } finally {
+      this.#questions.delete(key);
+    }
+  }
+
+  /** What is local hides an object anyhow, so only a directory is looked for. */
+  async #askStore(parent: DirectoryInode, name: string): Promise<Answer> {
+    const key = parent.prefix + name;
+    if (parent.children.get(name)?.state.status === "local") {
+      const isDirectory = await askForDirectory(this.#store, `${key}/`);
+      return { kind: isDirectory ? "directory" : "nothing" };
+    }
+    return await askForName(this.#store, key);
+  }
+
+  async #refreshFile(file: FileInode): Promise<void> {
+    const { parent, name, state } = file;
+    if (parent.children.get(name) !== file) throw stale(file);
+    const answer = await askForFile(this.#store, file.key);
+    // Written here meanwhile: what is known is newer than the answer.
+    if (file.state !== state && file.state.status !== "gone") return;
+    if (parent.children.get(name) !== file) throw stale(file);
+    if (this.#sightings.settle(parent, name, answer) !== file) throw stale(file);
+  }
+
+  async #refreshDirectory(directory: DirectoryInode): Promise<void> {
+    const { parent, name } = directory;
+    if (parent.children.get(name) !== directory) throw stale(directory);
+    const exists = await askForDirectory(this.#store, directory.prefix);
+    if (parent.children.get(name) !== directory) throw stale(directory);
+    const answer: Answer = { kind: exists ? "directory" : "nothing" };
+    if (this.#sightings.settle(parent, name, answer) !== directory) throw stale(directory);
+  }
+
+  #onceFree<T extends Inode>(parent: DirectoryInode, name: string, make: () => T): T | Promise<T> {
+    checkName(parent.prefix, name);
+    if (parent.state.status === "gone") throw notFound(name);
+    const nowMs = this.#now();
+    const child = parent.children.get(name);
+    if (child !== undefined && this.#isCurrent(child, nowMs)) throw exists(name);
+    if (child === undefined) {
+      const key = parent.prefix + name;
+      const isFree = parent.completeUntilMs > nowMs || this.#sightings.absent.has(key, nowMs);
+      if (isFree) return make();
+    }
+    return this.#ask(parent, name).then(
+      () => {
+        throw exists(name);
+      },
+      (error: unknown) => {
+        if (!(error instanceof InodeError && error.kind === "not-found")) throw error;
+        if (parent.children.has(name)) throw exists(name);
+        if (parent.state.status === "gone") throw notFound(name);
+        return make();
+      },
+    );
+  }
+
+  /** Whether a lookup may answer with `child` and ask nothing. */
+  #isCurrent(child: Inode, nowMs: number): boolean {
+    if (child.validUntilMs > nowMs) return true;
+    // Nothing that S3 can answer would make it something else than a directory.
+    return child.kind === "directory" && child.state.status === "local";
+  }
+
+  #isKnownAbsent(parent: DirectoryInode, name: string, nowMs: number): boolean {
+    if (parent.state.status === "gone" || parent.completeUntilMs > nowMs) return true;
+    return this.#lifetimes.caching && this.#sightings.absent.has(parent.prefix + name, nowMs);
+  }
+
+  #checkEmpty(directory: DirectoryInode): void {
+    if (directory.state.status === "local" && directory.children.size > 0)
+      throw notEmpty(directory);
+    for (const child of directory.unlisted.values()) {
+      if (this.#sightings.isUnlisted(child)) throw notEmpty(directory);
+    }
+  }
+
+  #emptyFile(): FileState {
+    return { status: "local", sizeBytes: 0, madeAtMs: this.#now(), attributes: {} };
+  }
+
+  #skipName(key: string): void {
+    if (this.#invalidNameSeen) return;
+    this.#invalidNameSeen = true;
+    const shown = JSON.stringify(key);
+    this.#log.warn(
+      `the key ${shown} is not shown, since it cannot be a path; this is said once for all such keys`,
+    );
+  }
+}
+
+function remoteDirectory(directory: DirectoryInode): InodeError {
+  return new InodeError(
+    "remote-directory",
+    `${JSON.stringify(directory.prefix)} exists in the bucket: it goes when its last key is deleted`,
+  );
+}
+
+function notEmpty(directory: DirectoryInode): InodeError {
+  return new InodeError("not-empty", `${JSON.stringify(directory.prefix)} is not empty`);
+}
+
+function exists(name: string): InodeError {
+  return new InodeError("exists", `${JSON.stringify(name)} exists already`);
+}
+
+function stale(inode: Inode): InodeError {
+  return new InodeError("stale", `${JSON.stringify(inode.key)} was replaced in the bucket`);
+}
