@@ -22,11 +22,15 @@ export interface Endpoint {
   readonly secretAccessKey: string;
 }
 
+/** What requests of a `BucketView` say of themselves, so that a server's log can tell them apart. */
+export const BUCKET_VIEW_AGENT = "bucket-view";
+
 export function clientOf(endpoint: Endpoint): S3Client {
   return new S3Client({
     endpoint: endpoint.url,
     region: "us-east-1",
     forcePathStyle: true,
+    customUserAgent: BUCKET_VIEW_AGENT,
     credentials: {
       accessKeyId: endpoint.accessKeyId,
       secretAccessKey: endpoint.secretAccessKey,
@@ -55,7 +59,9 @@ export class BucketView {
   }
 
   async put(key: string, body: Uint8Array | string): Promise<void> {
-    await this.#client.send(new PutObjectCommand({ ...this.#object(key), Body: body }));
+    await this.#client.send(
+      new PutObjectCommand({ ...this.#object(key), Body: Buffer.from(body) }),
+    );
   }
 
   /** All of an object; undefined when there is none. */

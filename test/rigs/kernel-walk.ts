@@ -24,13 +24,14 @@ export class KernelWalk {
   readonly #operations: Operations;
   readonly #errnoOf: (error: unknown) => number;
   readonly #lookups = new Map<number, number>();
+  readonly #directories = new Set<number>();
 
   constructor(fileSystem: InProcessFileSystem) {
     this.#operations = fileSystem.operations;
     this.#errnoOf = (error) => fileSystem.errnoOf(error);
   }
 
-  /** Lookups that have not been given back; 0 when every file is closed. */
+  /** Lookups that have not been given back; 0 after `forgetDirectories` when every file is closed. */
   get lookupsHeld(): number {
     return [...this.#lookups.values()].reduce((sum, count) => sum + count, 0);
   }
@@ -45,17 +46,29 @@ export class KernelWalk {
   }
 
   take(entry: Entry): Entry {
-    const { ino } = entry.attributes;
+    const { ino, kind } = entry.attributes;
     this.#lookups.set(ino, (this.#lookups.get(ino) ?? 0) + 1);
+    if (kind === "directory") this.#directories.add(ino);
     return entry;
   }
 
+  /** Nobody uses the entry any more. Directories stay known, as they do in the kernel's cache. */
   give(entry: Entry): void {
-    const { ino } = entry.attributes;
+    const { ino, kind } = entry.attributes;
+    if (kind === "directory") return;
     const count = this.#lookups.get(ino) ?? 0;
     if (count <= 1) this.#lookups.delete(ino);
     else this.#lookups.set(ino, count - 1);
     this.#operations.forget(ino, 1);
+  }
+
+  /** As an unmount: the kernel forgets the directories that it knows. */
+  forgetDirectories(): void {
+    for (const [ino, count] of this.#lookups) {
+      if (!this.#directories.has(ino)) continue;
+      this.#operations.forget(ino, count);
+      this.#lookups.delete(ino);
+    }
   }
 
   async lookup(parent: number, name: string): Promise<Entry> {

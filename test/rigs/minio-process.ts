@@ -24,9 +24,9 @@ export class MinioProcess {
   }
 
   static async start(scratch: Scratch): Promise<MinioProcess> {
-    const binary = minioBinary();
+    const binary = await minioBinary();
     if (!existsSync(binary)) {
-      throw new Error(`no MinIO at ${binary}: run \`npm test\` once, or set MINIO_BIN`);
+      throw new Error(`no MinIO at ${binary}: run \`npm test\`, which builds it, or set MINIO_BIN`);
     }
     const [port, consolePort] = [await freePort(), await freePort()];
     const endpoint = {

@@ -115,7 +115,6 @@ export interface Mounted {
 }
 
 export interface Rig {
-  readonly capabilities: ReadonlySet<Capability>;
   mount(flags: MountFlags): Promise<Mounted>;
   close(): Promise<void>;
 }

@@ -5,7 +5,7 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Child } from "./child.ts";
@@ -35,6 +35,14 @@ export class Scratch {
     return mountsBelow(this.directory);
   }
 
+  /**
+   * Processes whose command line names something below this directory: also those that no test
+   * started itself, as a daemon in the background.
+   */
+  processes(): readonly number[] {
+    return processesNaming(`${this.directory}/`);
+  }
+
   /** Clears everything away, and throws when anything should have been gone already. */
   async close(): Promise<void> {
     process.off("exit", this.#onExit);
@@ -42,6 +50,7 @@ export class Scratch {
     const processes = [...Child.alive];
     const left = [
       ...mounts.map((path) => `mount at ${path}`),
+      ...this.processes().map((pid) => `process ${pid}: ${commandLineOf(pid)}`),
       ...processes.map((child) => child.describe("still runs")),
     ];
     this.#clear();
@@ -51,6 +60,7 @@ export class Scratch {
 
   #clear(): void {
     for (const child of Child.alive) child.signal("SIGKILL");
+    for (const pid of this.processes()) killIfThere(pid);
     for (const path of [...this.mounts()].reverse()) spawnSync("umount", ["-l", path]);
     // Never through a mount that would not go: that would delete the bucket.
     if (this.mounts().length === 0) rmSync(this.directory, { recursive: true, force: true });
@@ -63,4 +73,27 @@ export function mountsBelow(directory: string): readonly string[] {
     .split("\n")
     .map((line) => (line.split(" ")[1] ?? "").replaceAll("\\040", " "))
     .filter((path) => path === directory || path.startsWith(`${directory}/`));
+}
+
+function processesNaming(text: string): readonly number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => pid > 0 && pid !== process.pid && commandLineOf(pid).includes(text));
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
+}
+
+/** "" for a process that is gone by now, or that has exited and waits for its parent. */
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
 }

@@ -1,0 +1,72 @@
+/**
+ * Servers that hold the line and say nothing. These tests take as long as the program waits (20 s for
+ * the next byte, 30 s for an answer), so they all wait at the same time.
+ */
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { MIB } from "../../src/base/sizes.ts";
+import { pattern, sha256 } from "../rigs/bytes.ts";
+import { createWhole, readWhole } from "../scenarios/whole-file.ts";
+import { Weather } from "./weather.ts";
+
+const LARGE = pattern(801, 20 * MIB + 7);
+const SMALL = pattern(802, 300_000);
+const BOUND_MS = 45_000;
+
+let weather: Weather;
+
+beforeAll(async () => {
+  weather = await Weather.start();
+  await weather.bucket.put("stalled", LARGE);
+  await weather.bucket.put("unanswered", SMALL);
+});
+
+afterAll(async () => {
+  await weather.close();
+});
+
+describe.concurrent("a server that", () => {
+  test(
+    "stalls in mid-body is left, and the rest is read elsewhere",
+    async () => {
+      await weather.sandbox.addFault({
+        kind: "stall",
+        afterBytes: 700_001,
+        operation: "GetObject",
+        key: "stalled",
+      });
+      expect(sha256(await readWhole(weather.tree, "stalled"))).toBe(sha256(LARGE));
+    },
+    BOUND_MS,
+  );
+
+  test(
+    "never answers a GET is asked again",
+    async () => {
+      await weather.sandbox.addFault({ kind: "hang", operation: "GetObject", key: "unanswered" });
+      expect(sha256(await readWhole(weather.tree, "unanswered"))).toBe(sha256(SMALL));
+    },
+    BOUND_MS,
+  );
+
+  test(
+    "never answers a part is sent it again",
+    async () => {
+      await weather.sandbox.addFault({ kind: "hang", operation: "UploadPart", key: "large" });
+      await createWhole(weather.tree, "large", LARGE);
+      expect(sha256((await weather.bucket.get("large")) ?? SMALL)).toBe(sha256(LARGE));
+    },
+    BOUND_MS,
+  );
+
+  test(
+    "stalls does not hold up other files",
+    async () => {
+      await weather.bucket.put("quick", SMALL);
+      const started = Date.now();
+      expect(sha256(await readWhole(weather.tree, "quick"))).toBe(sha256(SMALL));
+      expect(Date.now() - started).toBeLessThan(5_000);
+    },
+    BOUND_MS,
+  );
+});

@@ -1,0 +1,94 @@
+/**
+ * The rig of real mounts: the program over a server, one process per set of flags. Which server it is
+ * and what it can do is the caller's business.
+ */
+
+import { join } from "node:path";
+import { BucketView, clientOf, type Endpoint } from "./bucket-view.ts";
+import { KernelTree } from "./kernel-tree.ts";
+import { flagsToArgs, MountProcess } from "./mount-process.ts";
+import type { LoggedRequest, Mounted, MountFlags, Rig, World } from "./rig.ts";
+import type { Scratch } from "./scratch.ts";
+
+/** A server that a rig may mount from. */
+export interface Server {
+  readonly endpoint: Endpoint;
+  /** Present where the server keeps a log. */
+  requests?(): Promise<readonly LoggedRequest[]>;
+  stop(): Promise<void>;
+}
+
+export class KernelRig implements Rig {
+  readonly #scratch: Scratch;
+  readonly #server: Server;
+  readonly #bucket: BucketView;
+
+  private constructor(scratch: Scratch, server: Server, bucket: BucketView) {
+    this.#scratch = scratch;
+    this.#server = server;
+    this.#bucket = bucket;
+  }
+
+  /** Takes over `scratch` and `server`: both are closed with the rig. */
+  static async start(scratch: Scratch, server: Server): Promise<KernelRig> {
+    const bucket = new BucketView(clientOf(server.endpoint), "test-bucket");
+    await bucket.create();
+    return new KernelRig(scratch, server, bucket);
+  }
+
+  async mount(flags: MountFlags): Promise<Mounted> {
+    const directory = this.#scratch.makeDirectory("mount");
+    // A prefix of its own, so that no mount sees what another one did.
+    const bucket = this.#bucket.below(`${directory.split("/").at(-1)}/`);
+    const mount = await MountProcess.start({
+      endpoint: this.#server.endpoint,
+      bucket: `s3://${bucket.name}/${bucket.prefix}`,
+      directory,
+      args: [...flagsToArgs(flags), "--allow-other"],
+    });
+    return new KernelMounted(mount, bucket, this.#server);
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#server.stop();
+    } finally {
+      await this.#scratch.close();
+    }
+  }
+}
+
+class KernelMounted implements Mounted {
+  readonly #mount: MountProcess;
+  readonly #bucket: BucketView;
+  readonly #server: Server;
+
+  constructor(mount: MountProcess, bucket: BucketView, server: Server) {
+    this.#mount = mount;
+    this.#bucket = bucket;
+    this.#server = server;
+  }
+
+  async world(name: string): Promise<World> {
+    await this.#bucket.put(`${name}/`, "");
+    const root = join(this.#mount.directory, name);
+    const server = this.#server;
+    const bucket = this.#bucket.below(`${name}/`);
+    return {
+      tree: new KernelTree(root),
+      bucket,
+      path: (relative) => join(root, relative),
+      async requests() {
+        if (server.requests === undefined) throw new Error("this server keeps no log");
+        const all = await server.requests();
+        return all.filter(({ key }) => key.startsWith(bucket.prefix));
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#mount.stop();
+    const uploads = await this.#bucket.uploads();
+    if (uploads.length > 0) throw new Error(`uploads left behind: ${uploads.join(", ")}`);
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * The process of sandbox-process.ts: the built endpoint, and the orders that its parent sends. Plain
+ * JavaScript, because Node runs it without the tests' compiler.
+ */
+
+import { addon } from "../../dist/native/index.js";
+import { createSandbox } from "../../dist/sandbox/index.js";
+
+const { directory, port = 0 } = JSON.parse(process.argv[2] ?? "{}");
+const credentials = { accessKeyId: "sandbox-test-key", secretAccessKey: "sandbox-test-secret" };
+
+const sandbox = await createSandbox({
+  buckets: [],
+  checksums: addon(),
+  credentials,
+  port,
+  ...(directory === undefined ? {} : { storage: { directory } }),
+});
+
+function carryOut(order) {
+  switch (order.kind) {
+    case "add-fault":
+      sandbox.faults.add(order.fault);
+      return undefined;
+    case "clear-faults":
+      sandbox.faults.clear();
+      return undefined;
+    case "turn":
+      Object.assign(sandbox.dials, order.dials);
+      return undefined;
+    case "requests":
+      return sandbox.requests
+        .filter(({ headers }) => !headers["user-agent"]?.includes(order.exceptAgent))
+        .map(({ operation, key, query }) => ({
+          operation,
+          key: key === "" ? (new URLSearchParams(query).get("prefix") ?? "") : key,
+        }));
+    default:
+      throw new Error(`unknown order ${order.kind}`);
+  }
+}
+
+// Without a parent there is nobody left to serve.
+process.once("disconnect", () => process.exit(0));
+process.on("message", (order) => process.send(carryOut(order)));
+process.send({ url: sandbox.url, ...credentials });

@@ -1,0 +1,115 @@
+/**
+ * The embedded S3 endpoint in a process of its own, so that it can be killed, and so that no test that
+ * blocks on a mount blocks the server behind it. Its faults and its log are reached by messages.
+ */
+
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { Dials, Fault } from "../../src/sandbox/index.ts";
+import { BUCKET_VIEW_AGENT, type Endpoint } from "./bucket-view.ts";
+import type { Server } from "./kernel-rig.ts";
+import type { LoggedRequest } from "./rig.ts";
+
+const PROGRAM = fileURLToPath(new URL("./sandbox-child.mjs", import.meta.url));
+
+export interface SandboxRequest {
+  /** 0, the default, for any free one. */
+  readonly port?: number;
+  /** Where objects are kept over the death of the process; in memory when absent. */
+  readonly directory?: string;
+}
+
+/** What the child is told, each answered with one message. */
+export type SandboxOrder =
+  | { readonly kind: "add-fault"; readonly fault: Fault }
+  | { readonly kind: "clear-faults" }
+  | { readonly kind: "turn"; readonly dials: Partial<Dials> }
+  | { readonly kind: "requests"; readonly exceptAgent: string };
+
+export class SandboxProcess implements Server {
+  readonly endpoint: Endpoint;
+  readonly #child: ChildProcess;
+  readonly #request: SandboxRequest;
+  /** Orders are answered in turn. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(child: ChildProcess, endpoint: Endpoint, request: SandboxRequest) {
+    this.#child = child;
+    this.endpoint = endpoint;
+    this.#request = request;
+  }
+
+  static async start(request: SandboxRequest = {}): Promise<SandboxProcess> {
+    const child = fork(PROGRAM, [JSON.stringify(request)], {
+      serialization: "advanced",
+      execArgv: [],
+    });
+    const [endpoint] = (await Promise.race([
+      once(child, "message"),
+      once(child, "exit").then(() => {
+        throw new Error("the sandbox ended before it listened");
+      }),
+    ])) as [Endpoint];
+    return new SandboxProcess(child, endpoint, request);
+  }
+
+  get port(): number {
+    return Number(new URL(this.endpoint.url).port);
+  }
+
+  async addFault(fault: Fault): Promise<void> {
+    await this.#order({ kind: "add-fault", fault });
+  }
+
+  async clearFaults(): Promise<void> {
+    await this.#order({ kind: "clear-faults" });
+  }
+
+  async turn(dials: Partial<Dials>): Promise<void> {
+    await this.#order({ kind: "turn", dials });
+  }
+
+  /** Those of the mount; not those of a `BucketView`. */
+  async requests(): Promise<readonly LoggedRequest[]> {
+    return (await this.#order({
+      kind: "requests",
+      exceptAgent: BUCKET_VIEW_AGENT,
+    })) as readonly LoggedRequest[];
+  }
+
+  async stop(): Promise<void> {
+    await this.#end("SIGTERM");
+  }
+
+  /** As a server that crashes: every connection breaks. */
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  /** The same server again, at the same port, with what its directory holds. */
+  async restart(): Promise<SandboxProcess> {
+    return SandboxProcess.start({ ...this.#request, port: this.port });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exited = once(this.#child, "exit");
+    this.#child.kill(signal);
+    await exited;
+  }
+
+  async #order(order: SandboxOrder): Promise<unknown> {
+    const answer = this.#last.then(async () => {
+      const [reply] = await Promise.all([
+        once(this.#child, "message"),
+        new Promise<void>((sent, failed) => {
+          this.#child.send(order, (error) => (error === null ? sent() : failed(error)));
+        }),
+      ]);
+      return reply[0] as unknown;
+    });
+    this.#last = answer.catch(() => {});
+    return answer;
+  }
+}

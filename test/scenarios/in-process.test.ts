@@ -1,0 +1,7 @@
+/** The scenarios on the file system alone, in this process. */
+
+import { InProcessRig } from "../rigs/in-process-rig.ts";
+import { scenarios } from "./index.ts";
+import { declareScenarios } from "./scenario.ts";
+
+declareScenarios(["any-key", "request-log"], () => InProcessRig.start(), scenarios);

@@ -1,0 +1,13 @@
+/** The scenarios on kernel mounts over the embedded endpoint. */
+
+import { KernelRig } from "../rigs/kernel-rig.ts";
+import { SandboxProcess } from "../rigs/sandbox-process.ts";
+import { Scratch } from "../rigs/scratch.ts";
+import { scenarios } from "./index.ts";
+import { declareScenarios } from "./scenario.ts";
+
+declareScenarios(
+  ["kernel", "any-key", "request-log"],
+  async () => KernelRig.start(new Scratch(), await SandboxProcess.start()),
+  scenarios,
+);
