@@ -25,7 +25,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   telemetry: [],
   mount: ["native", "fuse", "s3", "memory", "cache", "inode", "read", "write", "fs", "telemetry"],
   sandbox: [],
-  cli: ["mount", "sandbox", "telemetry"],
+  cli: ["mount", "sandbox", "telemetry", "native"],
 };
 
 /** Layers that nothing imports have no door, and words are taken from `base` one by one. */

@@ -41,7 +41,7 @@ async function run(command: Command): Promise<number> {
     case "sandbox":
       return (await import("./sandbox-command.ts")).runSandbox(command.options, process.env);
     case "demo":
-      return (await import("./demo/index.ts")).runDemo(process.env);
+      return (await import("./demo/demo.ts")).runDemo(process.env);
   }
 }
 

@@ -12,7 +12,7 @@ const SANDBOX = "Sandbox";
 const BEHAVIOUR = "Behaviour";
 const MORE = "More";
 
-const BUCKET_DEFAULT = "sandbox";
+const BUCKET_DEFAULT = "my-bucket";
 
 const SANDBOX_TABLE = {
   port: {
@@ -56,7 +56,6 @@ const SANDBOX_TABLE = {
     group: BEHAVIOUR,
     help: "Forget the bytes of what is uploaded and keep only sizes and checksums.",
   },
-  "log-requests": { group: BEHAVIOUR, help: "Print each request as one line of JSON." },
   help: { short: "h", group: MORE, help: "Show this help." },
 } as const satisfies OptionTable;
 
@@ -70,7 +69,6 @@ export interface SandboxCommandOptions {
   readonly latencyMs: number;
   readonly bytesPerSecond: number | undefined;
   readonly discard: boolean;
-  readonly logRequests: boolean;
 }
 
 export type SandboxCommand =
@@ -104,7 +102,6 @@ export function parseSandboxCommand(
       latencyMs: values["latency-ms"] ?? 0,
       bytesPerSecond: bandwidth && bandwidth * MIB,
       discard: values.discard,
-      logRequests: values["log-requests"],
     },
   };
 }
@@ -115,7 +112,7 @@ function sandboxHelp(): string {
     about:
       "Runs an S3 endpoint on this machine until Ctrl-C and prints how to use it. The access key is taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without them a new one is made up.",
     examples: [
-      ["mount-s3-ts sandbox", "An endpoint in memory with one bucket, named sandbox"],
+      ["mount-s3-ts sandbox", "An endpoint in memory with one bucket, named my-bucket"],
       [
         "mount-s3-ts sandbox --port 9000 --bucket photos --bucket logs --directory ./data",
         "A fixed port, two buckets, objects kept on disk",

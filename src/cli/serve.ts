@@ -53,7 +53,13 @@ export async function serve(service: Service): Promise<number> {
   const mounted = await startMount(service, end.promise);
   service.onMounted(mounted.summary);
   log.info(mounted.summary);
-  mounted.closed.then(() => end.resolve({ reason: "unmounted from outside" }), onCrash);
+  mounted.closed.then(
+    () => end.resolve({ reason: "unmounted from outside" }),
+    (error: unknown) => {
+      log.error(`the mount broke: ${messageOf(error)}`);
+      end.resolve({ reason: "the mount broke", crash: error });
+    },
+  );
 
   const { reason, crash } = await end.promise;
   log.info(`${reason}: unmounting ${options.directory}`);

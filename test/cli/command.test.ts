@@ -203,7 +203,6 @@ describe("commands", () => {
         latencyMs: 0,
         bytesPerSecond: undefined,
         discard: false,
-        logRequests: false,
       },
     });
   });
