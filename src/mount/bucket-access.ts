@@ -1,0 +1,96 @@
+/**
+ * Asks the bucket whether it can be mounted, before anything is mounted: one listing of one key. What
+ * it fails with becomes one sentence for the person at the shell: what was tried, why it failed, and
+ * what to do.
+ */
+
+import type { Log } from "../base/log.ts";
+import { createObjectClient, type ObjectClientOptions, S3Error } from "../s3/index.ts";
+import { MountError } from "./error.ts";
+
+/** A person is waiting, so an endpoint gets fewer chances than a mounted file system gives it. */
+const PATIENCE = { attemptsMax: 3, totalMs: 15_000 };
+
+/** Within the 30 s that the parent of a background mount waits. */
+const LIMIT_MS = 20_000;
+
+export interface Access {
+  /** The region that the bucket turned out to be in, where S3 named another than was assumed. */
+  readonly region: string | undefined;
+}
+
+/**
+ * Resolves when the bucket lets itself be listed at `prefix`.
+ * @throws MountError
+ */
+export async function checkAccess(
+  options: ObjectClientOptions,
+  prefix: string,
+  log: Log,
+): Promise<Access> {
+  const failure = await tryListing(options, prefix);
+  if (failure === undefined) return { region: undefined };
+  const { kind, region } = failure;
+  if (kind !== "wrong-region" || region === undefined || options.region !== undefined) {
+    throw explain(failure, options);
+  }
+  log.info(`bucket ${options.bucket} is in region ${region}`);
+  const second = await tryListing({ ...options, region }, prefix);
+  if (second !== undefined) throw explain(second, { ...options, region });
+  return { region };
+}
+
+async function tryListing(
+  options: ObjectClientOptions,
+  prefix: string,
+): Promise<S3Error | undefined> {
+  const client = createObjectClient({ ...options, retry: PATIENCE });
+  try {
+    await client.list({ prefix, delimiter: "/", maxKeys: 1 }, AbortSignal.timeout(LIMIT_MS));
+    return undefined;
+  } catch (error) {
+    if (error instanceof S3Error) return error;
+    throw error;
+  } finally {
+    client.close();
+  }
+}
+
+function explain(failure: S3Error, options: ObjectClientOptions): MountError {
+  const bucket = `bucket ${options.bucket}`;
+  const endpoint = options.endpointUrl ?? "the endpoint of Amazon S3";
+  return new MountError(
+    `cannot mount ${bucket}: ${failure.message}: ${remedyFor(failure, options, endpoint)}`,
+    { cause: failure },
+  );
+}
+
+function remedyFor(failure: S3Error, options: ObjectClientOptions, endpoint: string): string {
+  switch (failure.kind) {
+    case "no-such-bucket":
+    case "not-found":
+      return `is "${options.bucket}" spelled as "aws s3 ls" shows it, and is ${endpoint} the right server?`;
+    case "access-denied":
+      return options.noSignRequest
+        ? "the bucket does not let anonymous users list it: leave out --no-sign-request"
+        : "these credentials need the permission s3:ListBucket on this bucket and prefix";
+    case "invalid-credentials":
+      return "check the access key id and the secret access key, in the environment or the profile";
+    case "expired-credentials":
+      return "the credentials have expired: get new ones";
+    case "no-credentials":
+      return "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, choose a --profile, or mount a public bucket with --no-sign-request";
+    case "wrong-region":
+      return failure.region === undefined
+        ? "name the bucket's region with --region"
+        : `write --region ${failure.region}`;
+    case "network":
+    case "timeout":
+    case "aborted":
+      return `is ${endpoint} up, and reachable from here?`;
+    case "bad-response":
+      return `is ${endpoint} an S3 server? Its address goes into --endpoint-url, with http:// or https://`;
+    default:
+      return `what ${endpoint} answered says why`;
+  }
+}

@@ -1,0 +1,8 @@
+/**
+ * The composition root: makes a mount of a bucket and a directory. The only layer that knows both the
+ * kernel's end (`fuse/`) and the store's end (`s3/`); it holds no logic of either.
+ */
+
+export { MountError } from "./error.ts";
+export { type MountContext, type Mounted, mountBucket } from "./mount-bucket.ts";
+export type { MetadataTtl, MountOptions } from "./options.ts";

@@ -1,0 +1,237 @@
+/**
+ * Puts everything together: the object store at one end, the kernel at the other, and the file system
+ * between them. The only place that knows both.
+ *
+ *   starting ──▶ serving ──unmount()──▶ completing uploads ──▶ unmounting ──▶ closed
+ *                   └────────── unmounted from outside ──────────▲
+ */
+
+import { readFileSync } from "node:fs";
+import { type Log, messageOf } from "../base/log.ts";
+import { createFileSystem, errnoOf, type FileSystem, tgidOf } from "../fs/index.ts";
+import {
+  type MountPoint,
+  mountDirectory,
+  type Operations,
+  type Session,
+  serve,
+} from "../fuse/index.ts";
+import {
+  arenaBudget,
+  type BlockPool,
+  createBlockPool,
+  defaultMemoryTarget,
+} from "../memory/index.ts";
+import { type Addon, addon as loadAddon } from "../native/index.ts";
+import { openReader } from "../read/index.ts";
+import { createObjectClient, type ObjectClient, type ObjectClientOptions } from "../s3/index.ts";
+import { startUpload } from "../write/index.ts";
+import { checkAccess } from "./bucket-access.ts";
+import { MountError } from "./error.ts";
+import type { MountOptions } from "./options.ts";
+
+/** What the process around a mount lends it. */
+export interface MountContext {
+  readonly log: Log;
+  /** The environment's variables: proxies and AWS_CA_BUNDLE are read from it. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Mounted {
+  /** "bucket B is mounted at D", or "prefix P of bucket B is mounted at D". */
+  readonly summary: string;
+  /** Resolves when the mount is gone, by whomever; rejects when it broke. Uploads are settled then. */
+  readonly closed: Promise<void>;
+  /** Completes pending uploads within the options' time, unmounts, and resolves with `closed`. */
+  unmount(): Promise<void>;
+}
+
+/**
+ * Mounts, and resolves when the mount answers. Whatever fails, nothing is left.
+ * @throws MountError, FuseError or NativeError, each with a message for the person who asked
+ */
+export async function mountBucket(options: MountOptions, context: MountContext): Promise<Mounted> {
+  const native = loadAddon();
+  const clientOptions = storeOptions(options, context, native);
+  const { region } = await checkAccess(clientOptions, options.prefix, context.log);
+  const client = createObjectClient({ ...clientOptions, ...(region && { region }) });
+  try {
+    const mount = new Mount(options, context.log, { native, client });
+    await mount.start();
+    return mount;
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}
+
+function storeOptions(
+  options: MountOptions,
+  { log, environment }: MountContext,
+  native: Addon,
+): ObjectClientOptions {
+  const { bucket, region, endpointUrl, forcePathStyle, profile, noSignRequest } = options;
+  const bundle = environment["AWS_CA_BUNDLE"];
+  return {
+    bucket,
+    region,
+    endpointUrl,
+    forcePathStyle,
+    profile,
+    noSignRequest,
+    proxy: environment,
+    ...(bundle && { caBundle: readBundle(bundle) }),
+    checksums: native,
+    log,
+  };
+}
+
+function readBundle(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new MountError(
+      `cannot read the certificates that AWS_CA_BUNDLE names, ${path}: ${messageOf(error)}: ` +
+        "correct the variable or unset it",
+      { cause: error },
+    );
+  }
+}
+
+interface Ends {
+  readonly native: Addon;
+  readonly client: ObjectClient;
+}
+
+class Mount implements Mounted {
+  readonly summary: string;
+  readonly #options: MountOptions;
+  readonly #log: Log;
+  readonly #ends: Ends;
+  readonly #pool: BlockPool;
+  readonly #fileSystem: FileSystem;
+  #mountPoint: MountPoint | undefined;
+  #session: Session | undefined;
+  #closed: Promise<void> = Promise.resolve();
+
+  constructor(options: MountOptions, log: Log, ends: Ends) {
+    const { bucket, prefix, directory } = options;
+    const what = prefix === "" ? `bucket ${bucket}` : `prefix ${prefix} of bucket ${bucket}`;
+    this.summary = `${what} is mounted at ${directory}`;
+    this.#options = options;
+    this.#log = log;
+    this.#ends = ends;
+    const targetBytes = options.memoryTargetBytes ?? defaultMemoryTarget();
+    this.#pool = createBlockPool({
+      budgetBytes: arenaBudget(targetBytes),
+      allocate: ends.native.allocateHuge,
+      discard: ends.native.discard,
+    });
+    const { client, native } = ends;
+    const pool = this.#pool;
+    const { readPartBytes, writePartBytes } = options;
+    this.#fileSystem = createFileSystem({
+      store: client,
+      openReader: (object) =>
+        openReader({ ...object, client, pool, partBytes: readPartBytes, log }),
+      startUpload: (target) =>
+        startUpload({
+          ...target,
+          client,
+          pool,
+          crc32c: native.crc32c,
+          partBytes: writePartBytes,
+          log,
+        }),
+      options,
+      log,
+      tgidOf,
+      invalidateEntry: async (parent, name) => this.#session?.invalidateEntry(parent, name),
+      now: Date.now,
+    });
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed;
+  }
+
+  async start(): Promise<void> {
+    const { allowOther, allowRoot, autoUnmount, directory, readOnly } = this.#options;
+    const operations: Operations = this.#fileSystem;
+    const { native } = this.#ends;
+    const mountPoint = await mountDirectory({
+      addon: native,
+      log: this.#log,
+      directory,
+      fsname: "mount-s3-ts",
+      subtype: "mount-s3-ts",
+      readOnly,
+      allowOther,
+      allowRoot,
+      autoUnmount,
+    });
+    this.#mountPoint = mountPoint;
+    const session = serve({
+      addon: native,
+      fd: mountPoint.fd,
+      operations,
+      errnoOf,
+      log: this.#log,
+      ...(mountPoint.allowedUids && { allowedUids: mountPoint.allowedUids }),
+    });
+    this.#session = session;
+    this.#closed = this.#untilClosed(session);
+    this.#closed.catch(() => {});
+    try {
+      await session.initialized;
+      await mountPoint.raiseReadAhead();
+    } catch (error) {
+      await mountPoint.unmount();
+      session.close();
+      await this.#closed.catch(() => {});
+      throw error;
+    }
+  }
+
+  async unmount(): Promise<void> {
+    await this.#settleUploads();
+    await this.#mountPoint?.unmount();
+    // Whoever still has files open there gets an error from now on, not a file system without a store.
+    this.#session?.close();
+    await this.#closed;
+  }
+
+  /** Waits for the end of the session and gives everything back. */
+  async #untilClosed(session: Session): Promise<void> {
+    try {
+      await session.closed;
+    } finally {
+      await this.#settleUploads();
+      await this.#mountPoint?.unmount();
+      this.#mountPoint?.close();
+      this.#ends.client.close();
+      this.#logGauges(session);
+    }
+  }
+
+  async #settleUploads(): Promise<void> {
+    const limit = AbortSignal.timeout(this.#options.uploadTimeoutMs);
+    const { stored, lost } = await this.#fileSystem.shutdown(limit);
+    for (const key of stored) this.#log.info(`stored ${JSON.stringify(key)} before unmounting`);
+    for (const key of lost) {
+      this.#log.error(
+        `${JSON.stringify(key)} could not be stored before unmounting: nothing of it is in the ` +
+          "bucket: --upload-timeout gives uploads more time",
+      );
+    }
+  }
+
+  #logGauges(session: Session): void {
+    const gauges = {
+      ...session.gauges,
+      ...this.#fileSystem.gauges(),
+      blocksInUse: this.#pool.blocksInUse,
+    };
+    this.#log.debug(`left at the end: ${JSON.stringify(gauges)}`);
+  }
+}
