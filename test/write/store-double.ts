@@ -1,0 +1,181 @@
+/**
+ * An object store in memory for uploads: it computes ETags as S3 does, checks every checksum that it
+ * is sent, and lets a test hold, fail or lose the reply of any request.
+ */
+
+import { createHash } from "node:crypto";
+import {
+  type CompleteUploadRequest,
+  type CreateUploadRequest,
+  type ObjectClient,
+  type ObjectInfo,
+  type PutRequest,
+  S3Error,
+  type S3ErrorKind,
+  type Stored,
+  type UploadedPart,
+  type UploadPartRequest,
+} from "../../src/s3/index.ts";
+
+export type StoreOperation = "head" | "put" | "create" | "part" | "complete" | "abort";
+
+interface StoredObject {
+  readonly bytes: Buffer;
+  readonly etag: string;
+}
+
+/** Bit by bit, from the definition: what the code under test is compared with. */
+export function crc32cByBits(bytes: Uint8Array, crc: number): number {
+  let register = ~crc;
+  for (const byte of bytes) {
+    register ^= byte;
+    for (let bit = 0; bit < 8; bit += 1) {
+      register = (register & 1) === 1 ? (register >>> 1) ^ 0x82f63b78 : register >>> 1;
+    }
+  }
+  return ~register >>> 0;
+}
+
+export function s3Failure(kind: S3ErrorKind, operation = "UploadPart"): S3Error {
+  return new S3Error(`made to fail: ${kind}`, { kind, operation });
+}
+
+function md5(bytes: Uint8Array): string {
+  return createHash("md5").update(bytes).digest("hex");
+}
+
+function unexpected(): never {
+  throw new Error("a writer does not do this");
+}
+
+export class StoreDouble implements ObjectClient {
+  readonly objects = new Map<string, StoredObject>();
+  readonly uploads = new Map<string, Map<number, Buffer>>();
+  readonly log: string[] = [];
+  /** The most parts that were under way at once. */
+  partsInFlightMost = 0;
+  /** Runs before a request takes effect: to hold it, or to fail it by throwing. */
+  before: (operation: StoreOperation, count: number) => Promise<void> | void = () => {};
+  /** Runs after it took effect: to lose the reply by throwing. */
+  after: (operation: StoreOperation) => Promise<void> | void = () => {};
+  /** Changes what is answered for a part. */
+  answer: (part: UploadedPart) => UploadedPart = (part) => part;
+  readonly #counts = new Map<StoreOperation, number>();
+  #partsInFlight = 0;
+
+  head(key: string): Promise<ObjectInfo> {
+    return this.#perform("head", undefined, () => {
+      const object = this.objects.get(key);
+      if (object === undefined) throw s3Failure("not-found", "HeadObject");
+      const { etag, bytes } = object;
+      const sizeBytes = bytes.length;
+      return { key, sizeBytes, etag, lastModifiedMs: 0, storageClass: undefined, restored: false };
+    });
+  }
+
+  put(request: PutRequest, signal?: AbortSignal): Promise<Stored> {
+    return this.#perform("put", signal, () => {
+      const bytes = this.#checked(request.body, request.checksum?.base64);
+      if (request.ifNoneMatch === "*" && this.objects.has(request.key)) {
+        throw s3Failure("precondition-failed", "PutObject");
+      }
+      return this.#store(request.key, bytes, md5(bytes));
+    });
+  }
+
+  createUpload(request: CreateUploadRequest, signal?: AbortSignal): Promise<string> {
+    return this.#perform("create", signal, () => {
+      if (request.checksumAlgorithm !== "crc32c") throw new Error("no checksum algorithm");
+      const uploadId = `upload-${this.#counts.get("create")}`;
+      this.uploads.set(uploadId, new Map());
+      return uploadId;
+    });
+  }
+
+  async uploadPart(request: UploadPartRequest, signal?: AbortSignal): Promise<UploadedPart> {
+    this.#partsInFlight += 1;
+    this.partsInFlightMost = Math.max(this.partsInFlightMost, this.#partsInFlight);
+    try {
+      return await this.#perform("part", signal, () => {
+        const { partNumber, checksum } = request;
+        const bytes = this.#checked(request.body, checksum?.base64);
+        this.#upload(request.uploadId).set(partNumber, bytes);
+        return this.answer({
+          partNumber,
+          etag: `"${md5(bytes)}"`,
+          sizeBytes: bytes.length,
+          checksum,
+        });
+      });
+    } finally {
+      this.#partsInFlight -= 1;
+    }
+  }
+
+  completeUpload(request: CompleteUploadRequest, signal?: AbortSignal): Promise<Stored> {
+    return this.#perform("complete", signal, () => {
+      const upload = this.#upload(request.uploadId);
+      const bodies = request.parts.map((part, i) => {
+        const bytes = upload.get(part.partNumber);
+        if (bytes === undefined || part.partNumber !== i + 1) throw new Error("invalid part");
+        return bytes;
+      });
+      this.uploads.delete(request.uploadId);
+      const sums = bodies.map((bytes) => createHash("md5").update(bytes).digest());
+      const etag = `${md5(Buffer.concat(sums))}-${bodies.length}`;
+      return this.#store(request.key, Buffer.concat(bodies), etag);
+    });
+  }
+
+  abortUpload(_key: string, uploadId: string, signal?: AbortSignal): Promise<void> {
+    return this.#perform("abort", signal, () => {
+      this.uploads.delete(uploadId);
+    });
+  }
+
+  async #perform<T>(
+    operation: StoreOperation,
+    signal: AbortSignal | undefined,
+    act: () => T,
+  ): Promise<T> {
+    const count = (this.#counts.get(operation) ?? 0) + 1;
+    this.#counts.set(operation, count);
+    this.log.push(operation);
+    const aborted = new Promise<never>((_, reject) => {
+      const abort = (): void => reject(s3Failure("aborted"));
+      if (signal?.aborted === true) abort();
+      signal?.addEventListener("abort", abort, { once: true });
+    });
+    // Nobody may be listening any more when it comes.
+    aborted.catch(() => {});
+    await Promise.race([this.before(operation, count), aborted]);
+    const result = act();
+    await this.after(operation);
+    return result;
+  }
+
+  #upload(uploadId: string): Map<number, Buffer> {
+    const upload = this.uploads.get(uploadId);
+    if (upload === undefined) throw s3Failure("no-such-upload");
+    return upload;
+  }
+
+  #store(key: string, bytes: Buffer, etag: string): Stored {
+    const quoted = `"${etag}"`;
+    this.objects.set(key, { bytes, etag: quoted });
+    return { etag: quoted };
+  }
+
+  #checked(body: readonly Uint8Array[], base64: string | undefined): Buffer {
+    const bytes = Buffer.concat(body);
+    const sum = Buffer.alloc(4);
+    sum.writeUInt32BE(crc32cByBits(bytes, 0));
+    if (sum.toString("base64") !== base64) throw s3Failure("rejected");
+    return bytes;
+  }
+
+  readonly get = unexpected;
+  readonly list = unexpected;
+  readonly delete = unexpected;
+  readonly close = unexpected;
+}
