@@ -29,8 +29,11 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const SOURCES = join(ROOT, "native");
-const REMEDY = `Install a C compiler, make and Python 3 (Debian, Ubuntu: apt-get install -y build-essential
-python3; Alpine: apk add build-base linux-headers python3), then run: node ${join(ROOT, "scripts/build-addon.mjs")}`;
+const REMEDY = `It needs a C and C++ compiler, make and Python 3. Install them with
+  apt-get install -y build-essential python3             (Debian, Ubuntu)
+  apk add build-base linux-headers python3               (Alpine)
+and then run
+  node ${join(ROOT, "scripts/build-addon.mjs")}`;
 
 const require = createRequire(import.meta.url);
 

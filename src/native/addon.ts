@@ -59,7 +59,7 @@ export interface Addon {
   readonly checksumEngine: string;
 }
 
-export interface ChannelOptions {
+interface ChannelOptions {
   readonly fd: number;
   /**
    * Called on the event loop when the descriptor is readable, and once more when it has failed or

@@ -13,7 +13,7 @@ import type { Addon } from "./addon.ts";
 /** The package's directory, from src/native/ and from dist/native/ alike. */
 const PACKAGE_DIRECTORY = fileURLToPath(new URL("../..", import.meta.url));
 
-export type NativeErrorKind = "unavailable";
+type NativeErrorKind = "unavailable";
 
 /** The addon cannot be loaded. The message says where, why, and what to do. */
 export class NativeError extends Error {
