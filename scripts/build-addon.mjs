@@ -100,6 +100,15 @@ function headerOptions() {
   return existsSync(join(prefix, "include/node/node_api.h")) ? [`--nodedir=${prefix}`] : [];
 }
 
+/** What the compiler said, and of node-gyp's own report only the error itself. */
+function reasonsIn(output) {
+  const lines = output.split("\n").map((line) => line.replace(/^gyp ERR! stack Error: /, "  "));
+  return lines
+    .filter((line) => !/^gyp |^\s*$|^make: \w+ing directory/.test(line))
+    .slice(-25)
+    .join("\n");
+}
+
 /** Compiles in a directory of its own, so that several may at once, and puts the result in place. */
 function compile(target) {
   mkdirSync(join(SOURCES, "build"), { recursive: true });
@@ -117,7 +126,7 @@ function compile(target) {
     );
     if (run.status !== 0) {
       const output = `${run.stdout ?? ""}${run.stderr ?? ""}${run.error?.message ?? ""}`;
-      throw new BuildError(`node-gyp failed:\n${output.trim().split("\n").slice(-25).join("\n")}`);
+      throw new BuildError(`node-gyp failed:\n${reasonsIn(output)}`);
     }
     mkdirSync(dirname(target.addon), { recursive: true });
     rmSync(target.stamp, { force: true });
