@@ -9,7 +9,10 @@ import { minioPathOf } from "./scripts/cache-paths.mjs";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    env: { MINIO_BIN: minioPathOf(process.env) },
+    env: {
+      MINIO_BIN: minioPathOf(process.env),
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
+    },
     testTimeout: 20_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

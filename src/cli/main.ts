@@ -89,6 +89,6 @@ try {
   process.exit(await main(process.argv.slice(2)));
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`mount-s3-ts: ${message}\n`);
+  process.stderr.write(`mount-s3-ts: ${message.replace(/\s*\n\s*/g, " ")}\n`);
   process.exit(exitStatusOf(error));
 }

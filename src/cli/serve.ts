@@ -16,6 +16,9 @@ import { detachMount } from "./mount-point.ts";
 /** Beyond the time that uploads may take: for the last requests and the unmount itself. */
 const UNMOUNT_GRACE_MS = 10_000;
 
+/** For a mount that is asked to end before it is there: it may be waiting for S3, which we do not. */
+const GIVE_UP_MS = 2000;
+
 /** Signals that ask for a clean end. SIGHUP is a terminal that was closed. */
 const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
@@ -77,7 +80,7 @@ async function startMount(service: Service, ended: Promise<End>): Promise<Mounte
   if (!("reason" in first)) return first;
 
   const undone = mounting.then((mounted) => mounted.unmount());
-  await Promise.race([undone.catch(() => {}), timeout(UNMOUNT_GRACE_MS)]);
+  await Promise.race([undone.catch(() => {}), timeout(GIVE_UP_MS)]);
   detachMount(options.directory);
   throw new CliError(
     "failure",
