@@ -1,7 +1,7 @@
 /** The acts of the demo on the mount. Each shows something and throws when it is not as it should be. */
 
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { constants, readdirSync, readFileSync } from "node:fs";
 import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { KIB, MIB } from "../../base/sizes.ts";
@@ -205,7 +205,8 @@ async function readThrough(
 
 async function readAtRandom(path: string, { key, bytes }: SourceObject): Promise<void> {
   const buffer = Buffer.allocUnsafeSlow(RANDOM_READ_BYTES);
-  const file = await open(path);
+  // Past the page cache, which holds the file by now.
+  const file = await open(path, constants.O_RDONLY | constants.O_DIRECT);
   try {
     for (let count = 0; count < RANDOM_READS; count++) {
       const offset = Math.floor(Math.random() * (bytes.byteLength - RANDOM_READ_BYTES));
