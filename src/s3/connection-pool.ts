@@ -6,7 +6,7 @@
 
 import { inBackground, type Log, messageOf } from "../base/log.ts";
 import { Connection, type ConnectionEvents, type Exchange } from "./connection.ts";
-import { ConnectTimeoutError, dial, type Route } from "./dial.ts";
+import { ConnectTimeoutError, dial, ignoresOnread, type Route } from "./dial.ts";
 import type { S3Error } from "./error.ts";
 import { originKey } from "./origin.ts";
 import { proxyAuthorization } from "./proxy.ts";
@@ -173,7 +173,7 @@ export class ConnectionPool {
     try {
       const socket = await dial(this.#options.route, connection.onread, this.#closing.signal);
       this.#connections.add(connection);
-      connection.attach(socket);
+      connection.attach(socket, ignoresOnread(this.#options.route));
     } catch (error) {
       const exchange = this.#waiting.shift();
       exchange?.fail(this.#connectError(exchange.request, error), false);

@@ -64,9 +64,10 @@ export class Connection {
     };
   }
 
-  /** Takes over a connected socket that was opened with `onread`. */
-  attach(socket: Socket): void {
+  /** Takes over a connected socket that was opened with `onread`, or that is to be `copied` from. */
+  attach(socket: Socket, copied: boolean): void {
     this.#socket = socket;
+    if (copied) socket.on("data", (bytes: Uint8Array) => this.#copyIn(bytes));
     socket.on("error", (error) => this.#broke(error));
     socket.on("end", () => this.#ended());
     socket.on("close", () => this.#broke(new Error("the connection closed")));
@@ -147,6 +148,17 @@ export class Connection {
     } catch (error) {
       this.#refuse(error);
       return this.#scratch;
+    }
+  }
+
+  #copyIn(bytes: Uint8Array): void {
+    let at = 0;
+    while (at < bytes.length && !this.closed) {
+      const target = this.#target();
+      const byteCount = Math.min(target.length, bytes.length - at);
+      target.set(bytes.subarray(at, at + byteCount));
+      at += byteCount;
+      this.#received(byteCount);
     }
   }
 

@@ -17,13 +17,18 @@ export interface Route {
   readonly connectMs: number;
 }
 
+/** Whether sockets of this route ignore `onread`: Node has no such option for TLS inside a tunnel. */
+export function ignoresOnread(route: Route): boolean {
+  return route.origin.secure && route.proxy !== undefined;
+}
+
 /** Connecting took longer than `Route.connectMs`. */
 export class ConnectTimeoutError extends Error {
   override readonly name = "ConnectTimeoutError";
 }
 
 /**
- * Connects; received bytes go to `onread`. The caller owns the socket and destroys it. Rejects with
+ * Connects; received bytes go to `onread` unless the route ignores it. The caller owns the socket and destroys it. Rejects with
  * Node's error, a ConnectTimeoutError, or the reason of `signal`.
  */
 export async function dial(route: Route, onread: OnReadOpts, signal: AbortSignal): Promise<Socket> {
@@ -59,7 +64,7 @@ async function connect(route: Route, onread: OnReadOpts, signal: AbortSignal): P
     return ready(tls.connect({ host, port, ...options }), "secureConnect", signal);
   }
   const socket = await openTunnel(proxy, origin, signal);
-  return ready(tls.connect({ socket, ...options }), "secureConnect", signal);
+  return ready(tls.connect({ ...options, socket }), "secureConnect", signal);
 }
 
 function proxyAddress(proxy: URL): Origin {

@@ -9,10 +9,10 @@ import {
 } from "../../src/s3/index.ts";
 
 export const SHORT_TIMEOUTS = {
-  connectMs: 300,
-  firstByteMs: 200,
-  stallMs: 200,
-  completeMs: 600,
+  connectMs: 2_000,
+  firstByteMs: 1_000,
+  stallMs: 400,
+  completeMs: 2_000,
   idleMs: 2_000,
 } as const;
 

@@ -246,6 +246,7 @@ describe("a whole object", () => {
         peer.socket.end();
       } else {
         await peer.send(rangeResponse(OBJECT, request));
+        await answering((later) => rangeResponse(OBJECT, later))(peer, 1);
       }
     });
     const sink = new MemorySink();

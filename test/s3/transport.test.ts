@@ -329,7 +329,7 @@ describe("requests", () => {
         const same = request?.body.equals(Buffer.concat(body));
         await peer.send(response(200, {}, String(same)));
       },
-      { stallMs: 5000 },
+      { stallMs: 5000, firstByteMs: 5000 },
     );
     expect((await send({ method: "PUT", body })).body.toString()).toBe("true");
   });
