@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { constants, readdirSync, readFileSync } from "node:fs";
 import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { KIB, MIB } from "../../base/sizes.ts";
 import { CliError } from "../error.ts";
 import { sha256 } from "./bucket-view.ts";
@@ -16,6 +17,7 @@ const READ_BYTES = MIB;
 const RANDOM_READS = 200;
 const RANDOM_READ_BYTES = 64 * KIB;
 const NEW_FILE_BYTES = 96 * MIB;
+const LOG_TIMEOUT_MS = 2000;
 /** The parts of an upload that are drawn. */
 const DRAWN_PARTS_MAX = 12;
 
@@ -142,8 +144,8 @@ export async function refuseRename(scene: DemoScene): Promise<void> {
   const changing = requests.filter(({ operation }) => !/^(?:Head|List|Get)/.test(operation));
   check(changing.length === 0, `rename(2) sent ${changing.map(({ operation }) => operation)}`);
   stage.verified("rename(2) is refused with EXDEV, without a request that changes anything");
-  const reason = logLines(scene.logDirectory).find((line) => /rename/i.test(line));
-  if (reason) stage.say(stage.style(reason, "dim"));
+  const reason = await untilLogged(scene.logDirectory, / rename of /);
+  stage.verified(`and the log says why: ${stage.style(reason, "dim")}`);
 
   stage.command("mv films/new.bin films/renamed.bin");
   const mv = await runProgram("mv", [from, to], process.env);
@@ -243,10 +245,18 @@ async function checkText({ view }: DemoScene, key: string, text: string): Promis
   );
 }
 
-function logLines(directory: string): readonly string[] {
-  return readdirSync(directory).flatMap((name) =>
-    readFileSync(join(directory, name), "utf8").split("\n"),
-  );
+/** The line of the log that matches; the daemon writes it when it has time. */
+async function untilLogged(directory: string, pattern: RegExp): Promise<string> {
+  const deadlineMs = performance.now() + LOG_TIMEOUT_MS;
+  for (;;) {
+    const lines = readdirSync(directory).flatMap((name) =>
+      readFileSync(join(directory, name), "utf8").split("\n"),
+    );
+    const found = lines.find((line) => pattern.test(line));
+    if (found !== undefined) return found;
+    check(performance.now() < deadlineMs, `the log has no line with ${pattern.source}`);
+    await sleep(20);
+  }
 }
 
 function check(holds: boolean, otherwise: string): asserts holds {

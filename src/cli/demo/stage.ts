@@ -15,7 +15,7 @@ export interface StageOutput {
   write(text: string): unknown;
 }
 
-/** A figure of the summary. Bars compare figures of the same unit. */
+/** A figure of the summary. */
 export interface Figure {
   readonly label: string;
   readonly value: number;
@@ -89,7 +89,7 @@ export class Stage {
     this.#line(`    ${label.padEnd(26)} │${this.style(drawn, "yellow")}│ ${times}`);
   }
 
-  /** The figures as a table, each with a bar that is relative to the largest of its unit. */
+  /** The figures as a table; those that share a unit have bars beside them. */
   summary(): void {
     const labelColumns = Math.max(...this.#figures.map(({ label }) => label.length));
     const rule = "─".repeat(labelColumns + BAR_COLUMNS + 24);
@@ -98,9 +98,9 @@ export class Stage {
     for (const { label, value, unit } of this.#figures) {
       const same = this.#figures.filter((figure) => figure.unit === unit);
       const largest = Math.max(...same.map((figure) => figure.value));
-      const drawn = this.style(bar(largest > 0 ? value / largest : 0), "cyan");
+      const drawn = same.length > 1 ? this.style(bar(value / largest), "cyan") : "";
       const number = value.toFixed(value < 100 ? 1 : 0).padStart(9);
-      this.#line(` ${label.padEnd(labelColumns)} ${number} ${unit.padEnd(8)} ${drawn}`);
+      this.#line(` ${label.padEnd(labelColumns)} ${number} ${unit.padEnd(8)} ${drawn}`.trimEnd());
     }
     this.#line(rule);
   }
