@@ -140,6 +140,10 @@ export class Session {
     this.#closed.resolve();
   }
 
+  get #isServing(): boolean {
+    return this.#state === "serving";
+  }
+
   #break(error: unknown): void {
     if (!this.#stop()) return;
     this.#initialized.reject(error);
@@ -147,7 +151,7 @@ export class Session {
   }
 
   #stop(): boolean {
-    if (this.#state === "closed") return false;
+    if (!this.#isServing) return false;
     this.#state = "closed";
     this.#answering.stop();
     this.#channel.close();
@@ -158,7 +162,7 @@ export class Session {
     try {
       for (let count = 0; count < REQUESTS_PER_TURN; count += 1) {
         const slot = this.#slot;
-        if (slot === undefined || this.#state === "closed") return;
+        if (slot === undefined || !this.#isServing) return;
         const received = this.#channel.receive(slot.bytes);
         if (received === -EAGAIN) return;
         if (received === -ENODEV) {
@@ -241,7 +245,7 @@ export class Session {
     this.#slots.give(slot);
     if (this.#slot !== undefined) return;
     this.#slot = this.#slots.take();
-    if (this.#state === "serving") this.#channel.resume();
+    if (this.#isServing) this.#channel.resume();
   }
 
   #forget(ino: number, lookups: number): void {
@@ -279,9 +283,9 @@ export class Session {
   }
 
   async #notify(message: Uint8Array): Promise<void> {
-    if (this.#state === "closed") return;
+    if (!this.#isServing) return;
     const result = await this.#channel.notify(message);
-    if (result >= 0 || result === -ENOENT || result === -ENODEV || this.#state === "closed") return;
+    if (result >= 0 || result === -ENOENT || result === -ENODEV || !this.#isServing) return;
     throw new FuseError(
       "notification-failed",
       `the kernel refused a notification: errno ${-result}`,
