@@ -4,6 +4,8 @@
  * line otherwise.
  */
 
+import { setMaxListeners } from "node:events";
+
 import { inBackground, type Log, messageOf } from "../base/log.ts";
 import { Connection, type ConnectionEvents, type Exchange } from "./connection.ts";
 import { ConnectTimeoutError, dial, ignoresOnread, type Route } from "./dial.ts";
@@ -47,6 +49,8 @@ export class ConnectionPool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    // Every connection that is being opened listens, which is no leak.
+    setMaxListeners(0, this.#closing.signal);
     this.#events = {
       onIdle: (connection) => this.#release(connection),
       onClosed: (connection) => this.#forget(connection),
@@ -81,7 +85,11 @@ export class ConnectionPool {
           reject(error);
         },
       };
-      signal?.addEventListener("abort", onAbort, { once: true });
+      if (signal !== undefined) {
+        // One signal may rule any number of requests, which Node would take for a leak.
+        setMaxListeners(0, signal);
+        signal.addEventListener("abort", onAbort, { once: true });
+      }
       this.#dispatch(exchange);
     });
   }
