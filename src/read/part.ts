@@ -27,6 +27,7 @@ export interface PartOptions {
   readonly byteCount: number;
   /** Enough for `byteCount`, given that the first one ends where a MiB of the object ends. */
   readonly blocks: readonly Block[];
+  readonly onArrival: (byteCount: number) => void;
   /** The GET failed, or delivered bytes that were wrong after some of them had been read. */
   readonly onFailure: (part: Part, error: unknown) => void;
 }
@@ -126,6 +127,7 @@ export class Part implements BodySink {
     if (this.#failure !== undefined) return;
     const index = this.#slotAt(this.#arrivedBytes);
     this.#arrivedBytes += byteCount;
+    this.#options.onArrival(byteCount);
     if (this.#slotAt(this.#arrivedBytes) !== index) this.#giveBack(index);
     this.#wake();
   }

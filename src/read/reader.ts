@@ -6,7 +6,9 @@
  * runs before it stay for a while, because several threads may read through one handle.
  */
 
+import { setMaxListeners } from "node:events";
 import { assert } from "../base/assert.ts";
+
 import type { ReadReply } from "../base/attributes.ts";
 import { MIB } from "../base/sizes.ts";
 import type { Holder } from "../memory/index.ts";
@@ -67,6 +69,8 @@ class Reader implements ObjectReader {
   constructor(source: ReaderOptions) {
     assert(source.partBytes > 0, "a part has bytes");
     this.#source = source;
+    // Every exact read under way listens, and there is no bound to warn of here.
+    setMaxListeners(0, this.#abort.signal);
     this.#speculation = new Speculation(source.pool);
   }
 

@@ -155,6 +155,7 @@ export class Stream {
       offset,
       byteCount: end - offset,
       blocks,
+      onArrival: (arrivedBytes) => this.#window.arrive(arrivedBytes),
       onFailure: (failed, error) => this.#onFailure(failed, error),
     });
     this.#parts.push(part);

@@ -19,9 +19,11 @@ const FASTER = 1.15;
 const NOT_SLOWER = 0.95;
 /** A measurement spans a whole window, and this long, or a fast link measures the scheduler. */
 const MEASURE_MS_MIN = 50;
-/** Measurements between two trials: doubled after each trial that failed. */
-const PATIENCE_MIN = 2;
-const PATIENCE_MAX = 64;
+/**
+ * Measurements between two trials. A trial of half the window costs about one window's time where
+ * the window is right, so that trials cost a few percent.
+ */
+const PATIENCE = 16;
 /** The weight of a slower measurement in the reference, so that one pause is not believed. */
 const SLOWER_WEIGHT = 0.25;
 
@@ -40,12 +42,16 @@ export class ReadWindow {
   #trial: Trial;
   /** Throughput, in bytes per millisecond, that a trial is compared with; 0 before the first. */
   #reference = 0;
-  #patience = PATIENCE_MIN;
   #measurementsLeft = 1;
   #upNext: boolean = true;
   /** Bytes still to be read that were asked for under the window before. */
   #skipBytes = 0;
-  #measuredBytes = 0;
+  #readBytes = 0;
+  /**
+   * What the throughput is measured by. What is read comes in bursts when parts that share a link
+   * end together; what arrives does not.
+   */
+  #arrivedBytes = 0;
   #measureStartMs = 0;
   #waited: boolean = false;
 
@@ -69,16 +75,19 @@ export class ReadWindow {
     }
     if (this.#skipBytes > 0) {
       this.#skipBytes -= byteCount;
-      this.#measureStartMs = nowMs;
+      this.#measureFrom(nowMs);
       return;
     }
-    this.#measuredBytes += byteCount;
+    this.#readBytes += byteCount;
     const elapsedMs = nowMs - this.#measureStartMs;
-    if (this.#measuredBytes < this.#bytes || elapsedMs < MEASURE_MS_MIN) return;
-    this.#judge(this.#measuredBytes / elapsedMs);
-    this.#measuredBytes = 0;
-    this.#measureStartMs = nowMs;
-    this.#waited = false;
+    if (this.#readBytes < this.#bytes || elapsedMs < MEASURE_MS_MIN) return;
+    this.#judge(this.#arrivedBytes / elapsedMs);
+    this.#measureFrom(nowMs);
+  }
+
+  /** Bytes came in, anywhere ahead of the reader. */
+  arrive(byteCount: number): void {
+    this.#arrivedBytes += byteCount;
   }
 
   /** The reader has to wait for bytes that have not come yet. */
@@ -107,15 +116,20 @@ export class ReadWindow {
       return;
     }
     this.#reference = throughput;
-    this.#hold(PATIENCE_MIN);
+    this.#hold();
     this.#upNext = true;
     if (this.#waited) this.#try();
   }
 
   /** The reference stays, so that many small losses do not add up unseen. */
   #judgeDown(throughput: number): void {
-    if (throughput < this.#reference * NOT_SLOWER) this.#giveUp(this.#bytes * 2);
-    else this.#hold(PATIENCE_MIN);
+    if (throughput < this.#reference * NOT_SLOWER) {
+      this.#giveUp(this.#bytes * 2);
+      return;
+    }
+    this.#hold();
+    this.#upNext = false;
+    this.#try();
   }
 
   #observe(throughput: number): void {
@@ -136,19 +150,18 @@ export class ReadWindow {
       this.#upNext = true;
       this.#change(this.#bytes / 2);
     } else {
-      this.#hold(this.#patience);
+      this.#hold();
     }
   }
 
   #giveUp(bytes: number): void {
     this.#change(bytes);
-    this.#hold(Math.min(this.#patience * 2, PATIENCE_MAX));
+    this.#hold();
   }
 
-  #hold(patience: number): void {
+  #hold(): void {
     this.#trial = undefined;
-    this.#patience = patience;
-    this.#measurementsLeft = patience;
+    this.#measurementsLeft = PATIENCE;
   }
 
   #change(bytes: number): void {
@@ -160,6 +173,12 @@ export class ReadWindow {
   /** What was asked for under the old window arrives at the old speed, and says nothing of the new. */
   #settleAfterChange(bytesBefore: number): void {
     this.#skipBytes = bytesBefore;
-    this.#measuredBytes = 0;
+  }
+
+  #measureFrom(nowMs: number): void {
+    this.#measureStartMs = nowMs;
+    this.#readBytes = 0;
+    this.#arrivedBytes = 0;
+    this.#waited = false;
   }
 }

@@ -1,0 +1,93 @@
+import { describe, expect, test } from "vitest";
+import { KIB, MIB } from "../../src/base/sizes.ts";
+import { ReadWindow } from "../../src/read/window.ts";
+
+const LIMITS = { bytesMin: 16 * MIB, bytesMax: 128 * MIB };
+
+/**
+ * Reads `byteCount` at a speed that may depend on the window. Returns the time, and the window that
+ * was the middle one of the second half: trials come and go.
+ */
+function readOn(
+  window: ReadWindow,
+  options: {
+    readonly byteCount: number;
+    readonly startMs?: number;
+    /** MiB per millisecond. */
+    readonly speed: (windowMiB: number) => number;
+    readonly waits?: boolean;
+  },
+): { readonly nowMs: number; readonly usualMiB: number } {
+  let nowMs = options.startMs ?? 0;
+  const windows: number[] = [];
+  for (let read = 0; read < options.byteCount; read += MIB) {
+    nowMs += 1 / options.speed(Math.max(1, window.bytes / MIB));
+    window.arrive(MIB);
+    window.advance(MIB, nowMs);
+    if (options.waits !== false) window.wait();
+    if (read > options.byteCount / 2) windows.push(window.bytes / MIB);
+  }
+  windows.sort((a, b) => a - b);
+  return { nowMs, usualMiB: windows[windows.length >> 1] ?? 0 };
+}
+
+describe("the beginning of a run", () => {
+  test("reads ahead four times what was read, until the climb begins at two parts", () => {
+    const window = new ReadWindow(LIMITS);
+    expect(window.bytes).toBe(0);
+    window.advance(128 * KIB, 0);
+    expect(window.bytes).toBe(512 * KIB);
+    window.advance(128 * KIB, 1);
+    expect(window.bytes).toBe(MIB);
+    window.advance(10 * MIB, 2);
+    expect(window.bytes).toBe(16 * MIB);
+  });
+});
+
+describe("the climb", () => {
+  test("goes on while twice the window is faster", () => {
+    const { usualMiB } = readOn(new ReadWindow(LIMITS), {
+      byteCount: 8192 * MIB,
+      speed: (windowMiB) => windowMiB / 100,
+    });
+    expect(usualMiB).toBe(128);
+  });
+
+  test.each([20, 30, 60, 100])("stops where %d MiB fill the link", (neededMiB) => {
+    const { usualMiB } = readOn(new ReadWindow(LIMITS), {
+      byteCount: 20_000 * MIB,
+      speed: (windowMiB) => Math.min(windowMiB, neededMiB) / 100,
+    });
+    expect(usualMiB).toBeGreaterThan(neededMiB / 1.2);
+    expect(usualMiB).toBeLessThan(neededMiB * 2);
+  });
+
+  test("does not begin for a reader who never waits", () => {
+    const window = new ReadWindow(LIMITS);
+    readOn(window, { byteCount: 4096 * MIB, speed: () => 0.3, waits: false });
+    expect(window.bytes).toBe(16 * MIB);
+  });
+
+  test("goes down again when less is as fast", () => {
+    const window = new ReadWindow(LIMITS);
+    const speed = (windowMiB: number): number => windowMiB / 100;
+    const { nowMs, usualMiB } = readOn(window, { byteCount: 8192 * MIB, speed });
+    expect(usualMiB).toBe(128);
+    readOn(window, { byteCount: 20_000 * MIB, startMs: nowMs, speed: () => 1, waits: false });
+    expect(window.bytes).toBe(16 * MIB);
+  });
+
+  test("never leaves its limits", () => {
+    const window = new ReadWindow({ bytesMin: 3 * MIB, bytesMax: 10 * MIB });
+    const windows = new Set<number>();
+    let seed = 1;
+    for (let i = 0; i < 20_000; i += 1) {
+      seed = (seed * 48_271) % 0x7fff_ffff;
+      window.arrive(seed % MIB);
+      window.advance(seed % MIB, i * (seed % 7));
+      if (seed % 3 === 0) window.wait();
+      if (i > 100) windows.add(window.bytes / MIB);
+    }
+    expect(windows).toEqual(new Set([3, 6]));
+  });
+});
