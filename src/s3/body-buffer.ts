@@ -8,7 +8,7 @@ import type { BodySink } from "./object-client.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
 /** Far above a full page of a listing (1000 keys of 1024 bytes, each escaped threefold, and frames). */
-export const BODY_BYTES_MAX: number = 16 * MIB;
+const BODY_BYTES_MAX: number = 16 * MIB;
 
 const BYTES_MIN = 1024;
 

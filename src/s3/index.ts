@@ -12,10 +12,9 @@
  */
 
 export type { Checksums } from "./body-check.ts";
-export type { Checksum, ChecksumAlgorithm } from "./checksum.ts";
+export type { Checksum } from "./checksum.ts";
 export { createObjectClient, type ObjectClientOptions } from "./client.ts";
-export type { CredentialsProvider } from "./credentials.ts";
-export { S3Error, type S3ErrorDetails, type S3ErrorKind } from "./error.ts";
+export { S3Error, type S3ErrorKind } from "./error.ts";
 export type {
   BodySink,
   CompleteUploadRequest,
@@ -30,6 +29,3 @@ export type {
   UploadedPart,
   UploadPartRequest,
 } from "./object-client.ts";
-export type { ProxyEnvironment } from "./proxy.ts";
-export type { RetryPolicy } from "./retry.ts";
-export type { Timeouts } from "./timeouts.ts";

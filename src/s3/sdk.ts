@@ -26,7 +26,7 @@ export interface SdkOptions {
   readonly retrier: Retrier;
 }
 
-export type SdkModule = typeof import("@aws-sdk/client-s3");
+type SdkModule = typeof import("@aws-sdk/client-s3");
 
 export interface LoadedSdk {
   readonly module: SdkModule;
