@@ -4,6 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { deferred } from "../../src/base/deferred.ts";
 import {
   type CompleteUploadRequest,
   type CreateUploadRequest,
@@ -141,17 +142,20 @@ export class StoreDouble implements ObjectClient {
     const count = (this.#counts.get(operation) ?? 0) + 1;
     this.#counts.set(operation, count);
     this.log.push(operation);
-    const aborted = new Promise<never>((_, reject) => {
-      const abort = (): void => reject(s3Failure("aborted"));
-      if (signal?.aborted === true) abort();
-      signal?.addEventListener("abort", abort, { once: true });
-    });
+    const aborted = deferred<never>();
+    const abort = (): void => aborted.reject(s3Failure("aborted"));
     // Nobody may be listening any more when it comes.
-    aborted.catch(() => {});
-    await Promise.race([this.before(operation, count), aborted]);
-    const result = act();
-    await this.after(operation);
-    return result;
+    aborted.promise.catch(() => {});
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener("abort", abort);
+    try {
+      await Promise.race([this.before(operation, count), aborted.promise]);
+      const result = act();
+      await this.after(operation);
+      return result;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
   }
 
   #upload(uploadId: string): Map<number, Buffer> {
