@@ -80,8 +80,7 @@ function bytesBeforeFault(fault: Fault | undefined): number {
 }
 
 /** Lets what was written reach the peer: a reset throws away what is still queued. */
-async function resetWhenSent({ response, socket, reset }: Wire): Promise<void> {
-  if (response.writableLength > 0) await drained(response);
+async function resetWhenSent({ socket, reset }: Wire): Promise<void> {
   // What the peer has not read cannot be seen from here; on loopback it takes it within this time.
   await waitOpen(socket, 20);
   reset();

@@ -124,6 +124,8 @@ export class RequestBody {
         // What remains is read and dropped, so that the connection can serve another request.
         message.resume();
       };
+      // "end" may come while the last bytes are still being taken, although the message is paused.
+      let pending: Promise<unknown> = Promise.resolve();
       const onData = (bytes: Buffer) => {
         try {
           onWireBytes(bytes.byteLength);
@@ -131,12 +133,16 @@ export class RequestBody {
           const passed = pace.pass(bytes.byteLength);
           if (taken === undefined && passed === undefined) return;
           message.pause();
-          Promise.all([taken, passed]).then(() => message.resume(), fail);
+          pending = Promise.all([taken, passed]);
+          pending.then(() => message.resume(), fail);
         } catch (error) {
           fail(error);
         }
       };
-      const onEnd = () => settle(resolve);
+      const onEnd = () => {
+        message.off("close", onClose);
+        pending.then(() => settle(resolve), fail);
+      };
       const onClose = () => fail(new ConnectionLostError());
       const settle = (outcome: () => void) => {
         message.off("data", onData).off("end", onEnd).off("close", onClose);

@@ -107,7 +107,7 @@ export class Sandbox {
       requests: this.#requests,
     };
     // A slow upload is slow on purpose, so nothing but the head has a time limit.
-    const settings = { requestTimeout: 0, noDelay: true, highWaterMark: 1024 * 1024 };
+    const settings = { requestTimeout: 0, keepAliveTimeout: 60_000, noDelay: true };
     this.#server =
       tls === undefined ? createServer(settings) : createTlsServer({ ...settings, ...tls });
     this.#listen();

@@ -1,6 +1,6 @@
 /**
  * The keys of a bucket in S3's order, that of their UTF-8 bytes, in one sorted array: found by binary
- * search, added by a move of pointers. JavaScript compares UTF-16 units, which differs where
+ * search. JavaScript compares UTF-16 units, which differs where
  * surrogates (characters above U+FFFF) meet U+E000 to U+FFFF.
  */
 
@@ -20,25 +20,27 @@ function byteRank(unit: number): number {
   return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x1_0000 : unit;
 }
 
+/** Up to so many new keys are moved into place one by one; more are sorted in all at once. */
+const MOVED_MAX = 16;
+
 export class SortedKeys {
   readonly #keys: string[] = [];
+  /** Added since the last look, in any order. */
+  #added: string[] = [];
 
   get count(): number {
+    this.#settle();
     return this.#keys.length;
   }
 
   at(index: number): string | undefined {
+    this.#settle();
     return this.#keys[index];
   }
 
+  /** Adds `key`, which is not there yet. */
   add(key: string): void {
-    const last = this.#keys.at(-1);
-    if (last === undefined || compareKeys(last, key) < 0) {
-      this.#keys.push(key);
-      return;
-    }
-    const index = this.firstIndex((present) => compareKeys(present, key) >= 0);
-    if (this.#keys[index] !== key) this.#keys.splice(index, 0, key);
+    this.#added.push(key);
   }
 
   remove(key: string): void {
@@ -48,6 +50,11 @@ export class SortedKeys {
 
   /** The index of the first key from `start` for which `holds`, which holds for all keys behind it. */
   firstIndex(holds: (key: string) => boolean, start = 0): number {
+    this.#settle();
+    return this.#search(holds, start);
+  }
+
+  #search(holds: (key: string) => boolean, start: number): number {
     let low = start;
     let high = this.#keys.length;
     while (low < high) {
@@ -57,5 +64,24 @@ export class SortedKeys {
       else low = middle + 1;
     }
     return low;
+  }
+
+  /** A bulk of keys costs one sort, which finds the old ones in order; a single one costs no sort. */
+  #settle(): void {
+    if (this.#added.length === 0) return;
+    const added = this.#added;
+    this.#added = [];
+    if (added.length > MOVED_MAX) {
+      for (const key of added) this.#keys.push(key);
+      this.#keys.sort(compareKeys);
+      return;
+    }
+    for (const key of added) {
+      this.#keys.splice(
+        this.#search((present) => compareKeys(present, key) > 0, 0),
+        0,
+        key,
+      );
+    }
   }
 }
