@@ -86,8 +86,9 @@ async function main(target) {
     await compile(runner, { config: "tsconfig.bench.json", source: "bench", output: "dist-bench" });
   }
   if (needsMinio(target)) await buildMinio(runner);
+  runner.discardLog();
   if (performance.now() - startMs > 1000) {
-    runner.say(`everything is ready after ${formatSeconds(performance.now() - startMs)}`);
+    console.log(`setup: everything is ready after ${formatSeconds(performance.now() - startMs)}`);
   }
 }
 
@@ -133,18 +134,18 @@ async function installPrograms(runner, target) {
   const packages = missingPackages(wanted, (program) => findProgram(program) !== undefined);
   if (packages.length === 0) return;
 
-  const command = `apt-get install -y --no-install-recommends ${packages.join(" ")}`;
-  const remedy = `Install ${packages.join(", ")} with your system's package manager and try again.`;
+  const names = packages.join(" ");
+  const remedy = `install ${names} with your system's package manager, then try again`;
   if (!findProgram("apt-get") || process.getuid() !== 0) {
-    const how = findProgram("apt-get") ? `run "sudo ${command}"` : remedy;
-    throw new StepError(
-      `programs are missing (packages ${packages.join(", ")}): ${how}, then try again`,
-    );
+    const command = `sudo apt-get install -y --no-install-recommends ${names}`;
+    const how = findProgram("apt-get") ? `run "${command}", then try again` : remedy;
+    throw new StepError(`programs are missing: ${how}`);
   }
-  await runner.step(`installing ${packages.join(", ")} from Debian`, "about a minute", async () => {
+  await runner.step(`installing ${names} from Debian`, "about a minute", async () => {
     const environment = { DEBIAN_FRONTEND: "noninteractive" };
+    const options = ["-o", "DPkg::Lock::Timeout=120", "-y", "--no-install-recommends"];
     await runner.run("apt-get", ["update"], remedy, environment);
-    await runner.run("apt-get", command.split(" ").slice(1), remedy, environment);
+    await runner.run("apt-get", ["install", ...options, ...packages], remedy, environment);
   });
 }
 
@@ -181,7 +182,7 @@ function addonIsStale() {
 
 async function buildAddon(runner) {
   if (!addonIsStale()) return;
-  await runner.step("building the addon", "about 20 s", () =>
+  await runner.step("building the addon", "a few seconds", () =>
     runner.run(
       process.execPath,
       ["scripts/build-addon.mjs"],

@@ -4,7 +4,7 @@
  */
 
 import { spawn } from "node:child_process";
-import { appendFileSync, closeSync, openSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { formatSeconds } from "./setup-checks.mjs";
 
 const HEARTBEAT_MS = 20_000;
@@ -74,6 +74,11 @@ export class StepRunner {
     throw new StepError(
       `${program} ${args.join(" ")} failed: ${outcome}\n${output}\n\nThe whole output is in ${this.#logPath}.\n${remedy}`,
     );
+  }
+
+  /** When all went well. */
+  discardLog() {
+    rmSync(this.#logPath, { force: true });
   }
 
   /** Ends what is running, for whoever was interrupted. */
