@@ -313,9 +313,7 @@ const directories: readonly Row[] = [
     interruptible: true,
     call: (operations, request) => fillDirectory(operations, request, true),
     send: sendDirectory,
-    undo: (operations, buffer) => {
-      for (const ino of buffer.countedInos) operations.forget(ino, 1);
-    },
+    undo: forgetEntries,
   }),
   answered<void>({
     opcode: "releasedir",
@@ -333,8 +331,22 @@ function fillDirectory(
 ): Reply<DirectoryBuffer> {
   const buffer = new DirectoryBuffer(request.u32(READ_IN.size), plus);
   const offset = request.readOffset(READ_IN.offset);
-  const filled = operations.readdir(request.u64(READ_IN.fh), offset, buffer);
-  return filled instanceof Promise ? filled.then(() => buffer) : buffer;
+  // A listing that fails half-way is not sent, so what it has counted is given back.
+  const abandon = (error: unknown): never => {
+    forgetEntries(operations, buffer);
+    throw error;
+  };
+  let filled: Reply<void>;
+  try {
+    filled = operations.readdir(request.u64(READ_IN.fh), offset, buffer);
+  } catch (error) {
+    return abandon(error);
+  }
+  return filled instanceof Promise ? filled.then(() => buffer, abandon) : buffer;
+}
+
+function forgetEntries(operations: Operations, buffer: DirectoryBuffer): void {
+  for (const ino of buffer.countedInos) operations.forget(ino, 1);
 }
 
 function sendDirectory(reply: ReplyWriter, buffer: DirectoryBuffer): number {

@@ -130,8 +130,9 @@ async function endOf({ process, printed }: Helper): Promise<HelperEnd> {
   return { exitCode: process.exitCode, printed: printed.join("").trim() };
 }
 
-function refusal(directory: string, { printed }: HelperEnd, result: number): FuseError {
-  const reason = printed || `no answer within ${HANDSHAKE_TIMEOUT_MS / 1000} s, errno ${-result}`;
+function refusal(directory: string, end: HelperEnd, result: number): FuseError {
+  const { printed, exitCode } = end;
+  const reason = printed || `no descriptor (errno ${-result}, exit code ${exitCode})`;
   if (printed.includes("user_allow_other")) {
     return new FuseError(
       "allow-other-refused",

@@ -60,6 +60,10 @@ export interface Operations {
   /** The last descriptor is gone; nobody waits for the result. */
   release(fh: number): Reply<void>;
   opendir(ino: number): Reply<Opened>;
+  /**
+   * Adds entries from `offset` on until the writer is full or there are no more. With `writer.plus`
+   * each entry that was added counts a lookup; should this fail, the session forgets them again.
+   */
   readdir(fh: number, offset: number, writer: DirectoryWriter): Reply<void>;
   releasedir(fh: number): void;
   statfs(): Reply<FileSystemStatistics>;

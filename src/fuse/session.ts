@@ -107,7 +107,10 @@ export class Session {
     return this.#initialized.promise;
   }
 
-  /** Resolves when the mount is gone or `close` was called; rejects when serving cannot go on. */
+  /**
+   * Resolves when the mount is gone or `close` was called; rejects when serving cannot go on. Do not
+   * wait for the RELEASE and FORGET of what is open or looked up by then: the kernel drops them.
+   */
   get closed(): Promise<void> {
     return this.#closed.promise;
   }

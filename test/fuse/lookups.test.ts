@@ -133,7 +133,10 @@ class World {
     const unique = this.#unique;
     const answer = (): T => {
       if (current.fails && current.kind !== "readdirplus") throw new Failure(5);
-      return make(current.ino);
+      const made = make(current.ino);
+      // A listing fails after it has counted.
+      if (current.fails) throw new Failure(5);
+      return made;
     };
     if (!current.takesTime) return answer();
     return new Promise<void>((resolve) => this.#waiting.push({ unique, finish: resolve })).then(

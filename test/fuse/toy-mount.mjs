@@ -246,12 +246,15 @@ const log = {
 
 async function obey(order, mounted, session) {
   if (order === "report") {
+    // Whatever is on its way at this moment is to be in the books.
+    await new Promise((resolve) => setImmediate(resolve));
     const held = Object.fromEntries(counts);
     process.send({ report: { calls, held, open: open.size, lent, failures, ...session.gauges } });
   } else if (order === "unstick") {
     unstick();
   } else if (order === "unmount") {
     await mounted.unmount();
+    process.send({ unmounted: true });
   } else if ("replace" in order) {
     const node = root.children.get(order.replace);
     node.bytes = Buffer.from(order.text);
