@@ -1,6 +1,7 @@
 /** How the endpoint behaves as a network and a disk; every dial may be turned while it serves. */
 
-import { setTimeout as sleep } from "node:timers/promises";
+import type { Socket } from "node:net";
+import { waitOpen } from "./connection.ts";
 
 export interface Dials {
   /** From the end of a request to the first byte of its answer, in milliseconds. */
@@ -28,19 +29,24 @@ export const DEFAULT_DIALS: Readonly<Dials> = {
 
 /** Holds one connection's bodies to the bandwidth on the dial. */
 export class Pace {
+  readonly #socket: Socket;
   readonly #dials: Readonly<Dials>;
   #freeAtMs = 0;
 
-  constructor(dials: Readonly<Dials>) {
+  constructor(socket: Socket, dials: Readonly<Dials>) {
+    this.#socket = socket;
     this.#dials = dials;
   }
 
   /** The most bytes to send at once, so that a slow connection is slow evenly: 50 pieces a second. */
   get pieceBytes(): number {
-    return Math.max(Math.floor(this.#dials.bytesPerSecond / 50), 1024);
+    return Math.max(Math.floor(this.#dials.bytesPerSecond / 50), 64);
   }
 
-  /** A promise for the time at which `byteCount` bytes have passed, or nothing when that is now. */
+  /**
+   * A promise for the time at which `byteCount` bytes have passed, or nothing when that is now. It
+   * rejects with `ConnectionLostError` when the connection ends first.
+   */
   pass(byteCount: number): Promise<void> | undefined {
     const { bytesPerSecond } = this.#dials;
     if (bytesPerSecond === Number.POSITIVE_INFINITY) return undefined;
@@ -48,6 +54,6 @@ export class Pace {
     this.#freeAtMs = Math.max(this.#freeAtMs, nowMs) + (byteCount / bytesPerSecond) * 1000;
     const waitMs = this.#freeAtMs - nowMs;
     // Timers count whole milliseconds; what is left over is waited for with the next piece.
-    return waitMs < 1 ? undefined : sleep(waitMs);
+    return waitMs < 1 ? undefined : waitOpen(this.#socket, waitMs);
   }
 }

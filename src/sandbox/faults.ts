@@ -4,7 +4,7 @@
  * one that was added first.
  */
 
-export type FaultKind =
+type FaultKind =
   /** Answer with this status; the operation is not carried out. */
   | {
       readonly kind: "status";

@@ -9,16 +9,10 @@
  * which a storage keeps in memory or in a directory.
  */
 
-export type { ChecksumAlgorithm, Checksums } from "./checksum.ts";
 export type { Dials } from "./dials.ts";
-export { SandboxError, type SandboxErrorCode } from "./error.ts";
-export type { AddedFault, Fault, FaultKind, Faults } from "./faults.ts";
+export { SandboxError } from "./error.ts";
+export type { Fault } from "./faults.ts";
 export { fillPattern } from "./pattern.ts";
 export type { LoggedRequest } from "./request-log.ts";
-export {
-  createSandbox,
-  type Sandbox,
-  type SandboxOptions,
-  type UploadInProgress,
-} from "./sandbox.ts";
+export { createSandbox, type Sandbox, type SandboxOptions } from "./sandbox.ts";
 export type { Credentials } from "./signature.ts";

@@ -12,7 +12,7 @@ import { MIB } from "../base/sizes.ts";
 const PERIOD_BYTES = 1_048_573;
 
 /** The longest run that `patternView` gives. */
-export const PATTERN_VIEW_BYTES_MAX = MIB;
+const PATTERN_VIEW_BYTES_MAX = MIB;
 
 let table: Buffer | undefined;
 

@@ -79,8 +79,8 @@ export class Sandbox {
   readonly #endpoint: Endpoint;
   readonly #exchanges = new Set<Promise<void>>();
   readonly #paces = new WeakMap<Socket, Pace>();
-  /** By the peer's port: the connections below TLS, which alone can be reset. */
-  readonly #rawSockets = new Map<number, Socket>();
+  /** By the peer's address: the connections below TLS, which alone can be reset. */
+  readonly #rawSockets = new Map<string, Socket>();
   #port: number;
 
   constructor(options: SandboxOptions) {
@@ -229,9 +229,9 @@ export class Sandbox {
   #listen(): void {
     const server = this.#server;
     server.on("connection", (socket: Socket) => {
-      const port = socket.remotePort ?? 0;
-      this.#rawSockets.set(port, socket);
-      socket.once("close", () => this.#rawSockets.delete(port));
+      const peer = peerOf(socket);
+      this.#rawSockets.set(peer, socket);
+      socket.once("close", () => this.#rawSockets.delete(peer));
     });
     server.on("request", (message, response) => this.#serve(message, response, false));
     server.on("checkContinue", (message, response) => this.#serve(message, response, true));
@@ -259,17 +259,19 @@ export class Sandbox {
   #paceOf(socket: Socket): Pace {
     const known = this.#paces.get(socket);
     if (known !== undefined) return known;
-    const pace = new Pace(this.dials);
+    const pace = new Pace(socket, this.dials);
     this.#paces.set(socket, pace);
     return pace;
   }
 
   #reset(socket: Socket): void {
-    const raw = this.#rawSockets.get(socket.remotePort ?? 0);
-    assert(raw !== undefined, "an open connection was entered when it began");
-    raw.resetAndDestroy();
+    this.#rawSockets.get(peerOf(socket))?.resetAndDestroy();
     socket.destroy();
   }
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 function newObject(key: string, content: Content, etag: string): StoredObject {

@@ -18,7 +18,7 @@ import { SandboxError } from "./error.ts";
 import type { Call } from "./operation.ts";
 import { header, type S3Request } from "./request.ts";
 
-export interface TakenChecksum {
+interface TakenChecksum {
   readonly algorithm: ChecksumAlgorithm;
   readonly base64: string;
 }
@@ -73,7 +73,8 @@ async function discardUpload(
     declared === undefined
       ? undefined
       : (declared.base64 ?? trailers.get(checksumHeader(declared.algorithm)));
-  const etag = `"${randomBytes(16).toString("hex")}"`;
+  // With a suffix, so that no client takes it for an MD5 and compares.
+  const etag = `"${randomBytes(16).toString("hex")}-1"`;
   if (declared === undefined || base64 === undefined) {
     return { content: writer.finish(), etag, checksum: undefined };
   }

@@ -13,7 +13,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
  * Text as S3 writes it. Control characters become references although XML 1.0 has no way to say most
  * of them: S3 does the same, and a client that asked for `encoding-type=url` never meets them.
  */
-export function escapeText(text: string): string {
+function escapeText(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: keys may hold them, the output may not.
   return text.replace(/[&<>"\u0000-\u001f\u007f]/g, (character) => {
     return ESCAPES[character] ?? `&#x${character.charCodeAt(0).toString(16)};`;

@@ -47,6 +47,18 @@ describe("a dial", () => {
     expect(performance.now() - startMs - getMs).toBeGreaterThan(230);
   });
 
+  test("that holds a connection to a trickle does not hold up the end", async () => {
+    const sandbox = await startSandbox({ credentials: "anonymous" });
+    sandbox.addPattern(BUCKET, Key, { sizeBytes: MIB, seed: 1 });
+    sandbox.dials.bytesPerSecond = 10;
+    const reading = send(sandbox, "/bucket/x");
+    await expect.poll(() => sandbox.requests.at(-1)?.bytesSent).toBeGreaterThan(0);
+    const startMs = performance.now();
+    await sandbox.close();
+    expect(performance.now() - startMs).toBeLessThan(2000);
+    expect((await reading).complete).toBe(false);
+  });
+
   test("makes uploads vanish but for their size", async () => {
     const sandbox = await startSandbox({ dials: { discard: true } });
     const client = sdk(sandbox);
