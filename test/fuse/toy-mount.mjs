@@ -254,7 +254,7 @@ async function obey(order, mounted, session) {
     unstick();
   } else if (order === "unmount") {
     await mounted.unmount();
-    process.send({ unmounted: true });
+    if (process.connected) process.send({ unmounted: true });
   } else if ("replace" in order) {
     const node = root.children.get(order.replace);
     node.bytes = Buffer.from(order.text);
