@@ -123,11 +123,11 @@ async function start(
 }
 
 /** Waits until the helper has ended, and ends one that hangs. */
-async function endOf({ process, printed }: Helper): Promise<HelperEnd> {
-  const kill = setTimeout(() => process.kill("SIGKILL"), HANDSHAKE_TIMEOUT_MS);
-  await once(process, "close");
+async function endOf({ process: child, printed }: Helper): Promise<HelperEnd> {
+  const kill = setTimeout(() => child.kill("SIGKILL"), HANDSHAKE_TIMEOUT_MS);
+  await once(child, "close");
   clearTimeout(kill);
-  return { exitCode: process.exitCode, printed: printed.join("").trim() };
+  return { exitCode: child.exitCode, printed: printed.join("").trim() };
 }
 
 function refusal(directory: string, end: HelperEnd, result: number): FuseError {

@@ -8,7 +8,7 @@
  *     /dev/fuse ◀─ channel ◀──────────── reply  ◀─ encode ◀───────── values, now or later
  */
 
-export { FuseError, type FuseErrorKind } from "./error.ts";
+export type { FuseError, FuseErrorKind } from "./error.ts";
 export { type MountDirectoryOptions, type MountPoint, mountDirectory } from "./mount-point.ts";
 export type { Agreement } from "./negotiation.ts";
 export type { Operations, RenameRequest, Reply } from "./operations.ts";

@@ -11,7 +11,7 @@ import { SLOT_BYTES } from "./abi.ts";
 import { Slot } from "./request.ts";
 
 /** As many as requests may be in flight in the background: more WRITEs the kernel seldom sends. */
-export const SLOTS_MAX = 64;
+const SLOTS_MAX = 64;
 
 /** What all slots need, in the unit that huge pages come in. */
 const HUGE_PAGE_BYTES = 2 * 1024 * 1024;
