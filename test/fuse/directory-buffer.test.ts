@@ -59,7 +59,9 @@ function list(
 }
 
 const entry = fc.record({
-  name: fc.string({ minLength: 1, maxLength: 300, unit: "grapheme" }),
+  name: fc
+    .string({ minLength: 1, maxLength: 300, unit: "grapheme" })
+    .filter((name) => name !== "." && name !== ".."),
   ino: fc.integer({ min: 2, max: Number.MAX_SAFE_INTEGER }),
   kind: fc.constantFrom("file" as const, "directory" as const),
   nextOffset: fc.maxSafeNat(),
