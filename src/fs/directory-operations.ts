@@ -9,6 +9,9 @@ import type { Core } from "./core.ts";
 import { FsError } from "./error.ts";
 import { HandleTable } from "./handle.ts";
 
+/** "." and ".." come first. */
+const DOTS = 2;
+
 interface Item {
   readonly name: string;
   readonly inode: Inode;
@@ -124,7 +127,7 @@ class DirectoryReader {
     } while (!this.#fill(writer));
   }
 
-  /** Adds what is at hand. False when there is nothing at all before the next page has come. */
+  /** Adds what is at hand. False when that is nothing, or just the dots, before the next page. */
   #fill(writer: DirectoryWriter): boolean {
     const { table } = this.#core.superblock;
     let queued = 0;
@@ -132,11 +135,16 @@ class DirectoryReader {
       const item = this.#queue[queued] ?? this.#next();
       if (item === "wait") {
         this.#queue = [];
-        return this.#reply.length > 0;
+        return this.#reply.length > (this.#replyStart === 0 ? DOTS : 0);
       }
       if (item === "end") {
         this.#queue = [];
         break;
+      }
+      // Taken from the listing for an earlier reply, and removed since.
+      if (item.inode.state.status === "gone" && item.inode !== this.directory) {
+        queued++;
+        continue;
       }
       if (!this.#add(item, writer)) {
         this.#queue = queued < this.#queue.length ? this.#queue.slice(queued) : [item];

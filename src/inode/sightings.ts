@@ -65,7 +65,7 @@ export class Sightings {
     if (child?.kind === "directory") {
       directory = child;
       if (directory.state.status === "local") this.#markShared(directory, seenAtMs);
-      parent.unlisted.delete(name);
+      if (directory.unlisted.size === 0) parent.unlisted.delete(name);
     } else {
       directory = new DirectoryInode(this.table.takeIno(), { parent, name });
       this.#attachSeen(directory, seenAtMs);
@@ -117,7 +117,7 @@ export class Sightings {
     inode.validUntilMs = this.now() + this.lifetimeMs(inode);
     this.absent.delete(inode.parent.prefix + inode.name);
     this.table.attach(inode);
-    inode.parent.unlisted.set(inode.name, inode);
+    this.markUnlisted(inode);
     this.noteChange(inode);
   }
 
@@ -147,10 +147,8 @@ export class Sightings {
     for (; directory !== this.table.root; directory = directory.parent) {
       if (directory.state.status !== "remote") continue;
       directory.emptiedUntilMs = nowMs + this.lifetimes.directoryMs;
-      if (directory.parent.children.get(directory.name) === directory) {
-        directory.parent.unlisted.set(directory.name, directory);
-      }
     }
+    this.markUnlisted(inode.parent);
     this.table.detach(inode);
   }
 
@@ -170,10 +168,27 @@ export class Sightings {
     }
   }
 
-  /** Whether the name is `child`'s whatever object S3 has, and whether S3's listing has it or not. */
+  /**
+   * Whether the name is `child`'s whatever object S3 has, and whether S3 lists it or not: it is local,
+   * was emptied here, or has something local inside.
+   */
   isUnlisted(child: Inode): boolean {
     if (child.state.status === "local") return true;
-    return child.kind === "directory" && child.emptiedUntilMs > this.now();
+    if (child.kind === "file") return false;
+    if (child.emptiedUntilMs > this.now()) return true;
+    for (const grandchild of child.unlisted.values()) {
+      if (this.isUnlisted(grandchild)) return true;
+    }
+    return false;
+  }
+
+  /** S3's listings may lack `inode` from here on, and with it the directories above. */
+  markUnlisted(inode: Inode): void {
+    let child = inode;
+    while (child !== this.table.root && child.parent.children.get(child.name) === child) {
+      child.parent.unlisted.set(child.name, child);
+      child = child.parent;
+    }
   }
 
   #attachSeen(inode: Inode, seenAtMs: number): void {

@@ -146,7 +146,7 @@ export class Superblock {
     file.made = true;
     file.unasked = false;
     this.#sightings.noteChange(file);
-    if (file.parent.children.get(file.name) === file) file.parent.unlisted.set(file.name, file);
+    this.#sightings.markUnlisted(file);
   }
 
   /** The file is in S3 now, and so are its directories. */
@@ -173,6 +173,7 @@ export class Superblock {
   /** What was written will never be stored: the name is free, or S3's again. */
   abandon(file: FileInode): void {
     this.#sightings.setGone(file);
+    file.parent.completeUntilMs = 0;
     this.table.detach(file);
   }
 
