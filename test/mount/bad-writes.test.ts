@@ -8,7 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { MIB } from "../../src/base/sizes.ts";
 import type { Fault } from "../../src/sandbox/index.ts";
 import { pattern, sha256 } from "../rigs/bytes.ts";
-import { expectErrno } from "../scenarios/scenario.ts";
+import { expectErrno, outcomeOf } from "../scenarios/scenario.ts";
 import { createWhole, readWhole, writeOn } from "../scenarios/whole-file.ts";
 import { Weather } from "./weather.ts";
 
@@ -149,15 +149,9 @@ describe("a server that for good", () => {
       const name = newName();
       await weather.sandbox.addFault({ ...fault, key: name, times: ALWAYS });
       const file = await weather.tree.open(name, O_NEW);
-      const write = await writeOn(file, data).then(
-        () => "success",
-        (error) => error.code,
-      );
+      const write = await outcomeOf(writeOn(file, data));
       // A failure that a write has told may or may not be told again.
-      const close = await file.close().then(
-        () => "success",
-        (error) => error.code,
-      );
+      const close = await outcomeOf(file.close());
       expect(write === "success" ? close : write).toBe(code);
       await expectNothing(name);
       await weather.sandbox.clearFaults();
@@ -198,10 +192,7 @@ test("an object that somebody else makes meanwhile is not overwritten unawares",
   const file = await weather.tree.open(`made-here/${name}`, O_NEW);
   await file.write(SMALL, 0);
   await weather.bucket.put(`made-here/${name}`, "somebody else's");
-  const outcome = await file.close().then(
-    () => "success",
-    (error) => error.code,
-  );
+  const outcome = await outcomeOf(file.close());
   const stored = await weather.bucket.get(`made-here/${name}`);
   if (outcome === "success") expect(sha256(stored ?? SMALL.subarray(1))).toBe(sha256(SMALL));
   else expect([outcome, stored?.toString()]).toEqual(["EEXIST", "somebody else's"]);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { MIB } from "../../src/base/sizes.ts";
 import { clientOf } from "../rigs/bucket-view.ts";
 import { pattern, sha256 } from "../rigs/bytes.ts";
-import { withFile } from "../scenarios/scenario.ts";
+import { outcomeOf, withFile } from "../scenarios/scenario.ts";
 import { createWhole, namesIn, readOn, readWhole, writeOn } from "../scenarios/whole-file.ts";
 import { Weather } from "./weather.ts";
 
@@ -70,9 +70,9 @@ test("a bucket that disappears is an error, and when it is back the mount works 
     new DeleteBucketCommand({ Bucket: weather.bucket.name }),
   );
   const outcomes = await Promise.all([
-    readWhole(weather.tree, "read").catch((error) => error.code),
-    namesIn(weather.tree).catch((error) => error.code),
-    createWhole(weather.tree, "new", SMALL).catch((error) => error.code),
+    outcomeOf(readWhole(weather.tree, "read")),
+    outcomeOf(namesIn(weather.tree)),
+    outcomeOf(createWhole(weather.tree, "new", SMALL)),
   ]);
   for (const outcome of outcomes) expect(["EIO", "ENOENT"]).toContain(outcome);
   await weather.bucket.create();

@@ -42,5 +42,5 @@ function carryOut(order) {
 
 // Without a parent there is nobody left to serve.
 process.once("disconnect", () => process.exit(0));
-process.on("message", (order) => process.send(carryOut(order)));
+process.on("message", (order) => process.send(carryOut(order) ?? null));
 process.send({ url: sandbox.url, ...credentials });

@@ -99,15 +99,29 @@ export class SandboxProcess implements Server {
     await exited;
   }
 
+  /** The next one; fails when the process ends instead. */
+  async #message(): Promise<readonly unknown[]> {
+    const over = new AbortController();
+    const ended = once(this.#child, "exit", { signal: over.signal }).then(() => {
+      throw new Error("the sandbox has ended");
+    });
+    try {
+      return await Promise.race([once(this.#child, "message", { signal: over.signal }), ended]);
+    } finally {
+      over.abort();
+      ended.catch(() => {});
+    }
+  }
+
   async #order(order: SandboxOrder): Promise<unknown> {
     const answer = this.#last.then(async () => {
       const [reply] = await Promise.all([
-        once(this.#child, "message"),
+        this.#message(),
         new Promise<void>((sent, failed) => {
           this.#child.send(order, (error) => (error === null ? sent() : failed(error)));
         }),
       ]);
-      return reply[0] as unknown;
+      return reply[0];
     });
     this.#last = answer.catch(() => {});
     return answer;

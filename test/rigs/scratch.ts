@@ -4,22 +4,39 @@
  * anything, so that a leak is a failed test and still harms nobody.
  */
 
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Child } from "./child.ts";
 
+/**
+ * Clears a directory when its standard input ends without a line: the last line of defence, for a
+ * test run that is cut short and can run no code of its own any more.
+ */
+const GUARD = `
+read -r line && exit
+for process in /proc/[0-9]*; do
+  grep -qsF "$1/" "$process/cmdline" && [ "\${process#/proc/}" != $$ ] && kill -9 "\${process#/proc/}"
+done
+while grep -sF " $1/" /proc/self/mounts; do
+  cut -d " " -f 2 /proc/self/mounts | grep -F "$1/" | xargs -n 1 umount -l || break
+done > /dev/null 2>&1
+rm -rf --one-file-system "$1"
+`;
+
 export class Scratch {
   readonly directory = mkdtempSync(join(tmpdir(), "mount-s3-ts-test-"));
+  readonly #guard: ChildProcess;
   #count = 0;
-  readonly #onExit = (): void => {
-    this.#clear();
-  };
 
   constructor() {
-    // The last line of defence, for a test run that is cut short.
-    process.once("exit", this.#onExit);
+    // A session of its own, so that Ctrl-C does not reach it.
+    this.#guard = spawn("sh", ["-c", GUARD, "guard", this.directory], {
+      detached: true,
+      stdio: ["pipe", "ignore", "ignore"],
+    });
+    this.#guard.unref();
   }
 
   /** A new, empty directory. */
@@ -45,7 +62,6 @@ export class Scratch {
 
   /** Clears everything away, and throws when anything should have been gone already. */
   async close(): Promise<void> {
-    process.off("exit", this.#onExit);
     const mounts = this.mounts();
     const processes = [...Child.alive];
     const left = [
@@ -55,6 +71,7 @@ export class Scratch {
     ];
     this.#clear();
     await Promise.all(processes.map((child) => child.exited));
+    this.#guard.stdin?.end("all is well\n");
     if (left.length > 0) throw new Error(`left behind: ${left.join("; ")}`);
   }
 
