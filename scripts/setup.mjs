@@ -81,7 +81,7 @@ async function main(target) {
   await installPrograms(runner, target);
   await installNodePackages(runner);
   await buildAddon(runner);
-  await compile(runner, { config: "tsconfig.build.json", source: "src", output: "dist" });
+  await compile(runner, { config: "tsconfig.build.json", source: "src", output: "dist" }, bundle);
   if (target === "bench") {
     await compile(runner, { config: "tsconfig.bench.json", source: "bench", output: "dist-bench" });
   }
@@ -193,12 +193,13 @@ async function buildAddon(runner) {
   for (const stamp of addonStamps()) utimesSync(stamp, now, now);
 }
 
-async function compile(runner, { config, source, output }) {
+/** Writes `output` anew when it is out of date, and then does what `afterwards` does with it. */
+async function compile(runner, { config, source, output }, afterwards = () => {}) {
   const sources = listFiles(source).filter((path) => path.endsWith(".ts"));
   const emitted = listFiles(output).filter((path) => path.endsWith(".js"));
   const { orphans, missing } = compareOutput(sources, emitted);
   const inputs = sources.map((path) => join(source, path));
-  const settings = [config, "tsconfig.json", "package-lock.json"];
+  const settings = [config, "tsconfig.json", "package-lock.json", "scripts/bundle.mjs"];
   const stamp = join(output, ".setup-stamp");
   const builtMs = existsSync(stamp) ? modifiedMs(stamp) : undefined;
   const fresh = !isStale(builtMs, [...inputs, ...settings].map(modifiedMs));
@@ -206,15 +207,18 @@ async function compile(runner, { config, source, output }) {
 
   // The compiler does not write again what it believes to be there, and never deletes.
   if (orphans.length > 0 || missing.length > 0) rmSync(output, { recursive: true, force: true });
-  await runner.step(`compiling ${output}/`, "a second", () =>
-    runner.run(
-      "node_modules/.bin/tsc",
-      ["-p", config],
-      "The sources do not compile: see the messages above.",
-    ),
-  );
+  await runner.step(`compiling ${output}/`, "a second", async () => {
+    const remedy = "The sources do not compile: see the messages above.";
+    await runner.run("node_modules/.bin/tsc", ["-p", config], remedy);
+    await afterwards(runner);
+  });
   writeFileSync(stamp, "");
-  if (output === "dist") chmodSync("dist/cli/main.js", 0o755);
+}
+
+async function bundle(runner) {
+  const remedy = "The sources cannot be bundled: see the messages above.";
+  await runner.run(process.execPath, ["scripts/bundle.mjs"], remedy);
+  chmodSync("dist/cli/main.js", 0o755);
 }
 
 function needsMinio(target) {
