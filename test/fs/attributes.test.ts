@@ -1,15 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { ENOENT, EPERM, EROFS, ESTALE } from "../../src/base/errno.ts";
-import {
-  CALLER,
-  createFile,
-  errnoFrom,
-  O_RDONLY,
-  ROOT,
-  rig,
-  writeFile,
-} from "./rig.ts";
+import { CALLER, createFile, errnoFrom, O_RDONLY, ROOT, rig, writeFile } from "./rig.ts";
 
 const AT_MS = 1_000_000_000_000;
 

@@ -122,13 +122,16 @@ describe("what a name stands for", () => {
     expect((await setup.fs.lookup(ROOT, "file")).attributes.ino).not.toBe(first);
   });
 
-  test.each(["a$b", "a b", "a~b", "a:b", "a+b", "🐈", "ünïcode", "a%2Fb"])("%s is found", async (name) => {
-    const setup = rig();
-    setup.bucket.store(name, "x");
-    setup.bucket.store(`dir/${name}`, "xy");
-    expect((await setup.fs.lookup(ROOT, name)).attributes.sizeBytes).toBe(1);
-    expect((await walk(setup, `dir/${name}`)).attributes.sizeBytes).toBe(2);
-  });
+  test.each(["a$b", "a b", "a~b", "a:b", "a+b", "🐈", "ünïcode", "a%2Fb"])(
+    "%s is found",
+    async (name) => {
+      const setup = rig();
+      setup.bucket.store(name, "x");
+      setup.bucket.store(`dir/${name}`, "xy");
+      expect((await setup.fs.lookup(ROOT, name)).attributes.sizeBytes).toBe(1);
+      expect((await walk(setup, `dir/${name}`)).attributes.sizeBytes).toBe(2);
+    },
+  );
 
   test.each(["", ".", "..", "a/b", "a\0b"])("%j can be no name", async (name) => {
     const setup = rig();
@@ -177,7 +180,9 @@ describe("when S3 fails", () => {
     expect(await errnoFrom(() => setup.fs.lookup(ROOT, "secret"))).toBe(EACCES);
     setup.bucket.failNext("list", "throttled");
     expect(await errnoFrom(() => setup.fs.lookup(ROOT, "busy"))).toBe(EIO);
-    expect(setup.log[0]).toMatch(/^warn lookup of "secret" fails with EACCES: HeadObject .*Planned, request R1/);
+    expect(setup.log[0]).toMatch(
+      /^warn lookup of "secret" fails with EACCES: HeadObject .*Planned, request R1/,
+    );
     expect(setup.log[0]).toContain("check what the credentials");
     expect(setup.log).toHaveLength(2);
   });

@@ -44,7 +44,11 @@ export class MemoryBucket {
   }
 
   /** Puts an object as another client would: not counted. */
-  store(key: string, content: string | Uint8Array = "", more: Partial<ObjectInfo> = {}): ObjectInfo {
+  store(
+    key: string,
+    content: string | Uint8Array = "",
+    more: Partial<ObjectInfo> = {},
+  ): ObjectInfo {
     const bytes = typeof content === "string" ? Buffer.from(content) : content;
     const info: ObjectInfo = {
       key,

@@ -32,7 +32,9 @@ export class TreeModel {
   /** Whether every directory on the way to `path` is one. */
   isReachable(path: string): boolean {
     const parts = path.split("/").slice(0, -1);
-    return parts.every((_, index) => this.kind(parts.slice(0, index + 1).join("/")) === "directory");
+    return parts.every(
+      (_, index) => this.kind(parts.slice(0, index + 1).join("/")) === "directory",
+    );
   }
 
   content(path: string): string {

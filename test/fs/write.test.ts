@@ -136,21 +136,24 @@ describe("writing", () => {
     expect((await setup.fs.lookup(ROOT, "file")).attributes.sizeBytes).toBe(1500);
   });
 
-  test.each([1, -1])("out of order by %i fails with EINVAL for good, and the file vanishes", async (by) => {
-    const setup = rig();
-    const { fh } = await createFile(setup, ROOT, "file");
-    await setup.fs.write(fh, 0, Buffer.from("12345"));
-    const write = (offset: number) => setup.fs.write(fh, offset, Buffer.from("x"));
-    expect(await errnoFrom(() => write(5 + by))).toBe(EINVAL);
-    expect(await errnoFrom(() => write(5))).toBe(EINVAL);
-    expect(await errnoFrom(() => setup.fs.fsync(fh))).toBe(EINVAL);
-    expect(await errnoFrom(() => setup.fs.flush(fh, CALLER))).toBe(EINVAL);
-    expect(await errnoFrom(() => setup.fs.lookup(ROOT, "file"))).toBe(ENOENT);
-    expect(setup.invalidated).toEqual(["1 file"]);
-    await setup.fs.release(fh);
-    expect(setup.bucket.objects.size).toBe(0);
-    expect(setup.fs.gauges()).toMatchObject({ handles: 0, uploads: 0 });
-  });
+  test.each([1, -1])(
+    "out of order by %i fails with EINVAL for good, and the file vanishes",
+    async (by) => {
+      const setup = rig();
+      const { fh } = await createFile(setup, ROOT, "file");
+      await setup.fs.write(fh, 0, Buffer.from("12345"));
+      const write = (offset: number) => setup.fs.write(fh, offset, Buffer.from("x"));
+      expect(await errnoFrom(() => write(5 + by))).toBe(EINVAL);
+      expect(await errnoFrom(() => write(5))).toBe(EINVAL);
+      expect(await errnoFrom(() => setup.fs.fsync(fh))).toBe(EINVAL);
+      expect(await errnoFrom(() => setup.fs.flush(fh, CALLER))).toBe(EINVAL);
+      expect(await errnoFrom(() => setup.fs.lookup(ROOT, "file"))).toBe(ENOENT);
+      expect(setup.invalidated).toEqual(["1 file"]);
+      await setup.fs.release(fh);
+      expect(setup.bucket.objects.size).toBe(0);
+      expect(setup.fs.gauges()).toMatchObject({ handles: 0, uploads: 0 });
+    },
+  );
 
   test("a handle reads or writes, never both", async () => {
     const setup = rig();

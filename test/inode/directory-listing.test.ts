@@ -1,0 +1,95 @@
+/** The merge of pages and local names, against the whole set computed at once. */
+
+import fc from "fast-check";
+import { expect, test } from "vitest";
+
+import { silentLog } from "../../src/base/log.ts";
+import { type DirectoryInode, Superblock } from "../../src/inode/index.ts";
+import { MemoryBucket } from "../fs/memory-bucket.ts";
+
+function mount(bucket: MemoryBucket): Superblock {
+  const ttl = { kind: "minimal" } as const;
+  return new Superblock({ store: bucket, prefix: "", ttl, log: silentLog, now: Date.now });
+}
+
+async function readAll(superblock: Superblock, directory: DirectoryInode): Promise<string[]> {
+  const listing = superblock.openListing(directory);
+  const found: string[] = [];
+  for (;;) {
+    const listed = listing.next();
+    if (listed === "end") break;
+    if (listed === "wait") {
+      await listing.turnPage();
+      continue;
+    }
+    const inode = superblock.admit(directory, listing, listed);
+    if (inode !== undefined) found.push(inode.kind === "file" ? listed.name : `${listed.name}/`);
+  }
+  listing.close();
+  return found;
+}
+
+// Few letters, and those around "/" in ASCII, so that names are prefixes of each other.
+const name = fc.string({
+  unit: fc.constantFrom("a", "-", ".", "0", "é"),
+  minLength: 1,
+  maxLength: 4,
+});
+const validName = name.filter((candidate) => candidate !== "." && candidate !== "..");
+
+test("every name comes once, with its kind, whatever the page size", async () => {
+  const property = fc.asyncProperty(
+    fc.uniqueArray(validName, { maxLength: 12 }),
+    fc.uniqueArray(validName, { maxLength: 12 }),
+    fc.uniqueArray(validName, { maxLength: 4 }),
+    fc.integer({ min: 1, max: 6 }),
+    async (files, directories, made, pageKeysMax) => {
+      const bucket = new MemoryBucket();
+      const superblock = mount(bucket);
+      const { root } = superblock.table;
+      // Made while the bucket is empty, so that what S3 has comes behind it.
+      for (const local of made) await superblock.makeDirectory(root, local);
+      for (const file of files) bucket.store(file);
+      for (const directory of directories) bucket.store(`${directory}/x`);
+      bucket.pageKeysMax = pageKeysMax;
+
+      const isDirectory = new Set([...directories, ...made]);
+      const expected = [...new Set([...files, ...directories, ...made])].map((each) =>
+        isDirectory.has(each) ? `${each}/` : each,
+      );
+      expect((await readAll(superblock, root)).sort()).toEqual(expected.sort());
+    },
+  );
+  await fc.assert(property, { numRuns: 500 });
+});
+
+test("files that no directory hides come in the order of their keys", async () => {
+  const bucket = new MemoryBucket();
+  const keys = ["a", "a-", "a.b", "a0", "b", "é", "\uffff", "😀"];
+  for (const key of keys.toReversed()) bucket.store(key);
+  const superblock = mount(bucket);
+  expect(await readAll(superblock, superblock.table.root)).toEqual(keys);
+});
+
+test("a server that lists keys outside the directory, or no valid ones, does no harm", async () => {
+  const bucket = new MemoryBucket();
+  const info = bucket.store("elsewhere/x");
+  bucket.list = async () => ({
+    objects: [
+      info,
+      { ...info, key: "dir/" },
+      { ...info, key: "dir/a/b" },
+      { ...info, key: "dir/ok" },
+    ],
+    commonPrefixes: ["other/", "dir/noslash", "dir//", "dir/../", "dir/sub/"],
+    continuationToken: undefined,
+  });
+  const superblock = mount(bucket);
+  const directory = await superblock
+    .makeDirectory(superblock.table.root, "dir")
+    .catch(() => undefined);
+  expect(directory).toBeUndefined();
+  const found = await superblock.lookup(superblock.table.root, "dir");
+  expect(found.kind).toBe("directory");
+  if (found.kind === "directory") expect(await readAll(superblock, found)).toEqual(["ok", "sub/"]);
+});
