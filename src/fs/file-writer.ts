@@ -42,7 +42,6 @@ export class FileWriter {
   readonly file: FileInode;
   readonly #options: FileWriterOptions;
   #upload: Upload | undefined;
-  #lastWrite: Promise<number> | undefined;
   #state: State = OPEN;
 
   constructor(options: FileWriterOptions) {
@@ -106,7 +105,8 @@ export class FileWriter {
     if (state.kind === "complete") return Promise.resolve();
     if (state.kind === "failed") return Promise.reject(state.error);
     if (state.kind === "completing") return state.done;
-    const done = this.#complete();
+    // Behind the change of state, so that a failure comes after it.
+    const done = Promise.resolve().then(() => this.#complete());
     this.#state = { kind: "completing", done };
     return done;
   }
@@ -120,7 +120,6 @@ export class FileWriter {
 
   async #complete(): Promise<void> {
     try {
-      await this.#lastWrite;
       this.#upload ??= this.#options.startUpload();
       const stored = await this.#upload.complete();
       if (this.#state.kind === "failed") throw this.#state.error;
@@ -133,15 +132,12 @@ export class FileWriter {
   }
 
   async #awaitWrite(write: Promise<number>): Promise<number> {
-    this.#lastWrite = write;
     try {
       const written = await write;
       this.#noteSize();
       return written;
     } catch (error) {
       throw this.#fail(error);
-    } finally {
-      if (this.#lastWrite === write) this.#lastWrite = undefined;
     }
   }
 

@@ -6,7 +6,7 @@
 import { InodeError } from "./error.ts";
 
 /** NAME_MAX of include/uapi/linux/limits.h, in bytes. */
-export const NAME_BYTES_MAX = 255;
+const NAME_BYTES_MAX = 255;
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html, in bytes of UTF-8. */
 export const KEY_BYTES_MAX = 1024;
 

@@ -66,7 +66,7 @@ describe("what a directory shows", () => {
       }
       setup.bucket.pageKeysMax = pageKeysMax;
       const entries = await list(setup, ROOT);
-      const found = entries.map(({ name, kind }) => `${name} ${kind}`).sort();
+      const found = entries.map(({ name, kind }) => `${name} ${kind}`).sort(compareKeys);
       expect(found, `pages of ${pageKeysMax}`).toEqual([
         "a directory",
         "a! file",

@@ -34,7 +34,7 @@ export interface Rig {
   readonly operations: Operations;
   readonly log: string[];
   readonly invalidated: string[];
-  readonly uploads: MemoryUpload[];
+  readonly uploads: readonly { readonly isAborted: boolean }[];
   readonly readers: { closed: boolean }[];
   advance(ms: number): void;
 }
@@ -127,7 +127,7 @@ class MemoryReader implements ObjectReader {
   }
 }
 
-export class MemoryUpload implements Upload {
+class MemoryUpload implements Upload {
   bytesWritten = 0;
   isAborted = false;
   readonly #bucket: MemoryBucket;

@@ -3,7 +3,7 @@
  * rule that a directory of S3 comes before what is local, and that before an object.
  */
 
-import { isValidName } from "../../src/inode/name.ts";
+import { compareKeys, isValidName } from "../../src/inode/name.ts";
 
 export type Kind = "directory" | "file" | undefined;
 
@@ -55,7 +55,7 @@ export class TreeModel {
         const kind = this.kind(prefix + name);
         return kind === "file" ? `${name} ${this.content(prefix + name).length}` : `${name}/`;
       })
-      .sort();
+      .sort(compareKeys);
   }
 
   /** Whether the directory has something that only this mount knows of. */

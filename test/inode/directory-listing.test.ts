@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 
 import { silentLog } from "../../src/base/log.ts";
 import { type DirectoryInode, Superblock } from "../../src/inode/index.ts";
+import { compareKeys } from "../../src/inode/name.ts";
 import { MemoryBucket } from "../fs/memory-bucket.ts";
 
 function mount(bucket: MemoryBucket): Superblock {
@@ -57,7 +58,9 @@ test("every name comes once, with its kind, whatever the page size", async () =>
       const expected = [...new Set([...files, ...directories, ...made])].map((each) =>
         isDirectory.has(each) ? `${each}/` : each,
       );
-      expect((await readAll(superblock, root)).sort()).toEqual(expected.sort());
+      expect((await readAll(superblock, root)).sort(compareKeys)).toEqual(
+        expected.sort(compareKeys),
+      );
     },
   );
   await fc.assert(property, { numRuns: 500 });
@@ -85,10 +88,6 @@ test("a server that lists keys outside the directory, or no valid ones, does no 
     continuationToken: undefined,
   });
   const superblock = mount(bucket);
-  const directory = await superblock
-    .makeDirectory(superblock.table.root, "dir")
-    .catch(() => undefined);
-  expect(directory).toBeUndefined();
   const found = await superblock.lookup(superblock.table.root, "dir");
   expect(found.kind).toBe("directory");
   if (found.kind === "directory") expect(await readAll(superblock, found)).toEqual(["ok", "sub/"]);
