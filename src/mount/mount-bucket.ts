@@ -33,7 +33,7 @@ import type { MountOptions } from "./options.ts";
 /** What the process around a mount lends it. */
 export interface MountContext {
   readonly log: Log;
-  /** The environment's variables: proxies and AWS_CA_BUNDLE are read from it. */
+  /** The environment's variables: proxies, AWS_CA_BUNDLE and AWS_MAX_ATTEMPTS are read from it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
@@ -72,6 +72,7 @@ function storeOptions(
 ): ObjectClientOptions {
   const { bucket, region, endpointUrl, forcePathStyle, profile, noSignRequest } = options;
   const bundle = environment["AWS_CA_BUNDLE"];
+  const attempts = environment["AWS_MAX_ATTEMPTS"];
   return {
     bucket,
     region,
@@ -81,9 +82,17 @@ function storeOptions(
     noSignRequest,
     proxy: environment,
     ...(bundle && { caBundle: readBundle(bundle) }),
+    ...(attempts && { retry: { attemptsMax: attemptsFrom(attempts) } }),
     checksums: native,
     log,
   };
+}
+
+function attemptsFrom(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new MountError(
+    `AWS_MAX_ATTEMPTS is "${text}": it must be a whole number from 1 to 9999: correct the variable or unset it`,
+  );
 }
 
 function readBundle(path: string): string {
