@@ -1,7 +1,8 @@
 /**
  * getattr, setattr, statfs. S3 keeps neither modes nor owners nor times: setting them succeeds, and
  * changes nothing in S3, on what this mount has made (so that `cp -a` and `tar x` work), and is
- * refused on everything else.
+ * refused on everything else. Times show until the file is stored; modes and owners never do, since a
+ * directory made private that opens up with its first file would be worse than one that never was.
  */
 
 import type {
@@ -14,7 +15,6 @@ import {
   type FileInode,
   type Inode,
   InodeError,
-  type LocalAttributes,
   sizeAndTime,
 } from "../inode/index.ts";
 import type { Core } from "./core.ts";
@@ -97,24 +97,15 @@ export class AttributeOperations {
       );
     }
     if (inode.state.status !== "local") return;
-    const { attributes } = inode.state;
+    const { times } = inode.state;
     const nowMs = this.#core.parts.now();
-    const times = {
-      atimeMs: changes.atimeMs === "now" ? nowMs : changes.atimeMs,
-      mtimeMs: changes.mtimeMs === "now" ? nowMs : changes.mtimeMs,
-    };
-    const { mode, uid, gid } = changes;
-    Object.assign(attributes, defined({ ...times, uid, gid, mode: mode && mode & 0o7777 }));
+    const { atimeMs, mtimeMs } = changes;
+    if (atimeMs !== undefined) times.atimeMs = atimeMs === "now" ? nowMs : atimeMs;
+    if (mtimeMs !== undefined) times.mtimeMs = mtimeMs === "now" ? nowMs : mtimeMs;
   }
 }
 
 function setsAttributes(changes: AttributeChanges): boolean {
   const { mode, uid, gid, atimeMs, mtimeMs } = changes;
   return [mode, uid, gid, atimeMs, mtimeMs].some((change) => change !== undefined);
-}
-
-function defined(changes: { [K in keyof LocalAttributes]: number | undefined }): LocalAttributes {
-  return Object.fromEntries(
-    Object.entries(changes).filter(([, value]) => value !== undefined),
-  ) as LocalAttributes;
 }

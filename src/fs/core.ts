@@ -131,30 +131,35 @@ export class Core {
   }
 
   attributesOf(inode: Inode): Attributes {
-    const { options } = this;
-    const local = inode.state.status === "local" ? inode.state.attributes : undefined;
-    const uid = local?.uid ?? options.uid;
-    const gid = local?.gid ?? options.gid;
+    const { uid, gid, dirMode, fileMode } = this.options;
+    const times = inode.state.status === "local" ? inode.state.times : undefined;
     if (inode.kind === "directory") {
       const atMs = this.#mountedAtMs;
-      const mtimeMs = local?.mtimeMs ?? atMs;
-      const atimeMs = local?.atimeMs ?? atMs;
-      const mode = local?.mode ?? options.dirMode;
-      const { kind, ino } = inode;
-      return { ino, kind, mode, nlink: 2, uid, gid, sizeBytes: 0, atimeMs, mtimeMs, ctimeMs: atMs };
+      return {
+        ino: inode.ino,
+        kind: "directory",
+        mode: dirMode,
+        nlink: 2,
+        uid,
+        gid,
+        sizeBytes: 0,
+        atimeMs: times?.atimeMs ?? atMs,
+        mtimeMs: times?.mtimeMs ?? atMs,
+        ctimeMs: atMs,
+      };
     }
     const { sizeBytes, modifiedAtMs } = sizeAndTime(inode.state);
     const isSealed = inode.state.status === "remote" && isArchived(inode.state.object);
     return {
       ino: inode.ino,
       kind: "file",
-      mode: isSealed ? 0 : (local?.mode ?? options.fileMode),
+      mode: isSealed ? 0 : fileMode,
       nlink: inode.state.status === "gone" ? 0 : 1,
       uid,
       gid,
       sizeBytes,
-      atimeMs: local?.atimeMs ?? modifiedAtMs,
-      mtimeMs: local?.mtimeMs ?? modifiedAtMs,
+      atimeMs: times?.atimeMs ?? modifiedAtMs,
+      mtimeMs: times?.mtimeMs ?? modifiedAtMs,
       ctimeMs: modifiedAtMs,
     };
   }

@@ -13,7 +13,6 @@ export {
   type DirectoryInode,
   type FileInode,
   type Inode,
-  type LocalAttributes,
   sizeAndTime,
 } from "./inode.ts";
 export type { MetadataTtl } from "./metadata-ttl.ts";

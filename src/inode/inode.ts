@@ -14,11 +14,8 @@ export interface ChangeListener {
   noteChange(name: string, change: number): void;
 }
 
-/** What S3 cannot keep, set on something that exists in this mount only. */
-export interface LocalAttributes {
-  mode?: number;
-  uid?: number;
-  gid?: number;
+/** Times that were set on something that exists in this mount only; S3 cannot keep them. */
+export interface LocalTimes {
   atimeMs?: number;
   mtimeMs?: number;
 }
@@ -30,7 +27,7 @@ export type FileState =
       readonly status: "local";
       sizeBytes: number;
       readonly madeAtMs: number;
-      readonly attributes: LocalAttributes;
+      readonly times: LocalTimes;
     }
   /** Its upload failed or it was deleted: only open handles still know it. */
   | { readonly status: "gone"; readonly sizeBytes: number; readonly modifiedAtMs: number };
@@ -39,7 +36,7 @@ export type DirectoryState =
   /** Keys below it exist, or existed when last seen. */
   | { readonly status: "remote" }
   /** Made here, and nothing was stored in it yet. */
-  | { readonly status: "local"; readonly attributes: LocalAttributes }
+  | { readonly status: "local"; readonly times: LocalTimes }
   | { readonly status: "gone" };
 
 interface Location {

@@ -132,7 +132,7 @@ export class Superblock {
   makeDirectory(parent: DirectoryInode, name: string): DirectoryInode | Promise<DirectoryInode> {
     const make = (): DirectoryInode => {
       const directory = new DirectoryInode(this.table.takeIno(), { parent, name });
-      directory.state = { status: "local", attributes: {} };
+      directory.state = { status: "local", times: {} };
       this.#sightings.attachLocal(directory);
       directory.completeUntilMs = directory.validUntilMs;
       return directory;
@@ -335,7 +335,7 @@ export class Superblock {
   }
 
   #emptyFile(): FileState {
-    return { status: "local", sizeBytes: 0, madeAtMs: this.#now(), attributes: {} };
+    return { status: "local", sizeBytes: 0, madeAtMs: this.#now(), times: {} };
   }
 
   #skipName(key: string): void {
