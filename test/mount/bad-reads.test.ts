@@ -1,7 +1,7 @@
 /** A server that misbehaves while somebody reads: the bytes are right, or there is an error in time. */
 
 import { constants } from "node:fs";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MIB } from "../../src/base/sizes.ts";
 import type { Fault } from "../../src/sandbox/index.ts";
 import { pattern, sha256 } from "../rigs/bytes.ts";
@@ -21,10 +21,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await weather.close();
-});
-
-beforeEach(async () => {
-  await weather.sandbox.clearFaults();
 });
 
 /** A new object, which no earlier test can have left in a cache. */
@@ -47,8 +43,9 @@ const passing: readonly (readonly [string, Fault])[] = [
 describe("a server that", () => {
   test.each(passing)("%s does not keep a large file from being read whole", async (_, fault) => {
     const name = await newObject(LARGE);
-    await weather.sandbox.addFault({ ...fault, operation: "GetObject", key: name });
+    const armed = await weather.sandbox.addFault({ ...fault, operation: "GetObject", key: name });
     expect(sha256(await readWhole(weather.tree, name))).toBe(sha256(LARGE));
+    expect(await armed.metCount()).toBeGreaterThan(0);
   });
 
   test("refuses HEAD and LIST with 503 does not keep a file from being found", async () => {
@@ -71,13 +68,14 @@ describe("a server that", () => {
 
   test("corrupts a byte of a small object is asked again", async () => {
     const name = await newObject(SMALL);
-    await weather.sandbox.addFault({
+    const armed = await weather.sandbox.addFault({
       kind: "corrupt-byte",
       position: 123_456,
       operation: "GetObject",
       key: name,
     });
     expect(sha256(await readWhole(weather.tree, name))).toBe(sha256(SMALL));
+    expect(await armed.metCount()).toBe(1);
   });
 
   test("answers with another ETag than it was asked for gives no wrong bytes", async () => {

@@ -4,7 +4,7 @@
  */
 
 import { constants } from "node:fs";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MIB } from "../../src/base/sizes.ts";
 import type { Fault } from "../../src/sandbox/index.ts";
 import { pattern, sha256 } from "../rigs/bytes.ts";
@@ -26,10 +26,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await weather.close();
-});
-
-beforeEach(async () => {
-  await weather.sandbox.clearFaults();
 });
 
 function newName(): string {
@@ -93,9 +89,10 @@ const passing: readonly (readonly [string, Uint8Array, Fault])[] = [
 describe("a server that", () => {
   test.each(passing)("%s does not keep a file from being stored", async (_, data, fault) => {
     const name = newName();
-    await weather.sandbox.addFault({ ...fault, key: name });
+    const armed = await weather.sandbox.addFault({ ...fault, key: name });
     await createWhole(weather.tree, name, data);
     await expectStored(name, data);
+    expect(await armed.metCount()).toBe(fault.times ?? 1);
   });
 
   test("thinks for a while before it completes an upload is waited for", async () => {
@@ -147,14 +144,14 @@ describe("a server that for good", () => {
     "%s: %s in the write or the close, and nothing is left",
     async (_, code, data, fault) => {
       const name = newName();
-      await weather.sandbox.addFault({ ...fault, key: name, times: ALWAYS });
+      const armed = await weather.sandbox.addFault({ ...fault, key: name, times: ALWAYS });
       const file = await weather.tree.open(name, O_NEW);
       const write = await outcomeOf(writeOn(file, data));
       // A failure that a write has told may or may not be told again.
       const close = await outcomeOf(file.close());
       expect(write === "success" ? close : write).toBe(code);
       await expectNothing(name);
-      await weather.sandbox.clearFaults();
+      await armed.remove();
       await createWhole(weather.tree, name, data);
       await expectStored(name, data);
     },

@@ -17,13 +17,17 @@ const sandbox = await createSandbox({
   ...(directory === undefined ? {} : { storage: { directory } }),
 });
 
+/** By number, in the order in which they were added. */
+const faults = [];
+
 function carryOut(order) {
   switch (order.kind) {
     case "add-fault":
-      sandbox.faults.add(order.fault);
-      return undefined;
-    case "clear-faults":
-      sandbox.faults.clear();
+      return faults.push(sandbox.faults.add(order.fault)) - 1;
+    case "fault-count":
+      return faults[order.number].metCount;
+    case "remove-fault":
+      faults[order.number].remove();
       return undefined;
     case "turn":
       Object.assign(sandbox.dials, order.dials);

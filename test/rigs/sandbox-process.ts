@@ -23,9 +23,17 @@ export interface SandboxRequest {
 /** What the child is told, each answered with one message. */
 export type SandboxOrder =
   | { readonly kind: "add-fault"; readonly fault: Fault }
-  | { readonly kind: "clear-faults" }
+  | { readonly kind: "fault-count"; readonly number: number }
+  | { readonly kind: "remove-fault"; readonly number: number }
   | { readonly kind: "turn"; readonly dials: Partial<Dials> }
   | { readonly kind: "requests"; readonly exceptAgent: string };
+
+export interface ArmedFault {
+  /** How many requests have met it. */
+  metCount(): Promise<number>;
+  /** Does nothing once it has been used up. */
+  remove(): Promise<void>;
+}
 
 export class SandboxProcess implements Server {
   readonly endpoint: Endpoint;
@@ -58,12 +66,14 @@ export class SandboxProcess implements Server {
     return Number(new URL(this.endpoint.url).port);
   }
 
-  async addFault(fault: Fault): Promise<void> {
-    await this.#order({ kind: "add-fault", fault });
-  }
-
-  async clearFaults(): Promise<void> {
-    await this.#order({ kind: "clear-faults" });
+  async addFault(fault: Fault): Promise<ArmedFault> {
+    const number = (await this.#order({ kind: "add-fault", fault })) as number;
+    return {
+      metCount: async () => (await this.#order({ kind: "fault-count", number })) as number,
+      remove: async () => {
+        await this.#order({ kind: "remove-fault", number });
+      },
+    };
   }
 
   async turn(dials: Partial<Dials>): Promise<void> {

@@ -1,0 +1,158 @@
+/**
+ * A user without privileges mounts through fusermount3, which owns the right to. /dev/fuse is opened
+ * to all users while these tests run, as it is on most machines anyway.
+ */
+
+import { chmodSync, chownSync, statSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { BucketView, clientOf } from "../rigs/bucket-view.ts";
+import { Child, run, succeed } from "../rigs/child.ts";
+import { expectRefusal } from "../rigs/command-run.ts";
+import { environmentFor, mountCommand } from "../rigs/mount-process.ts";
+import { repository } from "../rigs/paths.ts";
+import { SandboxProcess } from "../rigs/sandbox-process.ts";
+import { Scratch } from "../rigs/scratch.ts";
+
+const NOBODY = { uid: 65_534, gid: 65_534 };
+const AS_NOBODY = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+const EXIT_TIMEOUT_MS = 20_000;
+
+let scratch: Scratch;
+let sandbox: SandboxProcess;
+let bucket: BucketView;
+/** The repository where everybody can read it, wherever it is really. */
+let copy: string;
+let node: string;
+let deviceMode = 0;
+
+beforeAll(async () => {
+  scratch = new Scratch();
+  chmodSync(scratch.directory, 0o755);
+  copy = scratch.makeDirectory("repository");
+  await succeed("mount", ["--bind", "-o", "ro", repository, copy]);
+  node = join(scratch.makeDirectory("bin"), "node");
+  writeFileSync(node, "");
+  await succeed("mount", ["--bind", process.execPath, node]);
+  sandbox = await SandboxProcess.start();
+  bucket = new BucketView(clientOf(sandbox.endpoint), "test-bucket");
+  await bucket.create();
+  await bucket.put("file", "content");
+  deviceMode = statSync("/dev/fuse").mode & 0o7777;
+  chmodSync("/dev/fuse", 0o666);
+});
+
+afterAll(async () => {
+  chmodSync("/dev/fuse", deviceMode);
+  await sandbox.stop();
+  await succeed("umount", [node, copy]);
+  await scratch.close();
+});
+
+function directoryOfNobody(): string {
+  const directory = scratch.makeDirectory("mount");
+  chownSync(directory, NOBODY.uid, NOBODY.gid);
+  return directory;
+}
+
+/** The program's words, run from the copy. */
+function command(directory: string, args: readonly string[] = []): readonly string[] {
+  const words = mountCommand({ endpoint: sandbox.endpoint, bucket: bucket.name, directory, args });
+  return [join(copy, "dist/cli/main.js"), ...words.slice(1)];
+}
+
+async function mountAsNobody(directory: string, args: readonly string[] = []): Promise<Child> {
+  const child = new Child(node, [...command(directory, args), "-f"], {
+    ...NOBODY,
+    cwd: "/",
+    env: environmentFor(sandbox.endpoint),
+  });
+  await child.waitForOutput(/is mounted at/);
+  return child;
+}
+
+async function asNobody(program: string, args: readonly string[]): Promise<string> {
+  return succeed(program, args, { ...NOBODY, cwd: "/" });
+}
+
+test("a user mounts, reads and writes as the owner, and unmounts", async () => {
+  const directory = directoryOfNobody();
+  const child = await mountAsNobody(directory);
+  expect(await asNobody("cat", [join(directory, "file")])).toBe("content");
+  expect(await asNobody("stat", ["-c", "%u %g %a", join(directory, "file")])).toBe(
+    "65534 65534 644\n",
+  );
+  await asNobody("sh", ["-c", 'echo new > "$1"', "sh", join(directory, "new")]);
+  expect((await bucket.get("new"))?.toString()).toBe("new\n");
+  await bucket.delete("new");
+  await asNobody("fusermount3", ["-u", directory]);
+  expect((await child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
+});
+
+test("the mount of a user is closed to everybody else, root included", async () => {
+  const directory = directoryOfNobody();
+  const child = await mountAsNobody(directory);
+  await expect(readFile(join(directory, "file"))).rejects.toMatchObject({ code: "EACCES" });
+  const other = await run("cat", [join(directory, "file")], { uid: 65_533, gid: 65_533, cwd: "/" });
+  expect(other.stderr).toContain("Permission denied");
+  child.signal("SIGTERM");
+  expect((await child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
+  expect(scratch.mounts()).not.toContain(directory);
+});
+
+test("--auto-unmount clears the mount of a process that was killed", async () => {
+  const directory = directoryOfNobody();
+  const child = await mountAsNobody(directory, ["--auto-unmount"]);
+  expect(await asNobody("ls", [directory])).toBe("file\n");
+  child.signal("SIGKILL");
+  await child.exited;
+  await expect.poll(() => scratch.mounts(), { timeout: 10_000 }).not.toContain(directory);
+});
+
+test("--allow-other is refused where fuse.conf does not allow it, with what to write there", async () => {
+  const directory = directoryOfNobody();
+  const empty = join(scratch.makeDirectory("etc"), "fuse.conf");
+  writeFileSync(empty, "# nothing is allowed\n");
+  const script = `mount --bind "${empty}" /etc/fuse.conf\nexec setpriv ${AS_NOBODY.join(" ")} "$@"`;
+  await expectRefusal(
+    scratch,
+    {
+      command: "unshare",
+      args: ["--mount", "sh", "-ec", script, "sh", node, ...command(directory, ["--allow-other"])],
+      env: environmentFor(sandbox.endpoint),
+    },
+    { status: 1, says: [/allow.other/, /user_allow_other/, /\/etc\/fuse\.conf/] },
+  );
+});
+
+test("a directory of somebody else is refused, and named", async () => {
+  const directory = scratch.makeDirectory("mount");
+  await expectRefusal(
+    scratch,
+    {
+      command: "setpriv",
+      args: [...AS_NOBODY, node, ...command(directory)],
+      env: environmentFor(sandbox.endpoint),
+    },
+    { status: 1, says: [directory, /permi|access|own/i] },
+  );
+});
+
+test("a /dev/fuse that only root may open is named, with the remedy", async () => {
+  const directory = directoryOfNobody();
+  chmodSync("/dev/fuse", 0o600);
+  try {
+    await expectRefusal(
+      scratch,
+      {
+        command: "setpriv",
+        args: [...AS_NOBODY, node, ...command(directory)],
+        env: environmentFor(sandbox.endpoint),
+      },
+      { status: 1, says: [/\/dev\/fuse/, /permi|chmod/i] },
+    );
+  } finally {
+    chmodSync("/dev/fuse", 0o666);
+  }
+});
