@@ -1,7 +1,7 @@
 /** The two places that a log can go to: a new file in a directory, and standard output. */
 
-import { constants, fstatSync, mkdirSync, openSync } from "node:fs";
-import { join } from "node:path";
+import { constants, existsSync, fstatSync, mkdirSync, openSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { DescriptorSink, type LogSink } from "./descriptor-sink.ts";
 
 const STDOUT = 1;
@@ -20,10 +20,26 @@ export interface LogFile {
  * `mount-s3-ts-YYYY-MM-DDTHH-MM-SSZ.<6 letters or digits>.log`. Throws the system's error.
  */
 export function openLogFile(directory: string): LogFile {
-  mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
+  makeDirectories(directory);
   const path = join(directory, logFileName(new Date()));
   const fd = openSync(path, "ax", FILE_MODE);
   return { path, sink: new DescriptorSink({ fd, owned: true }) };
+}
+
+/**
+ * As mkdir -p. Node's own recursive mkdir tries for ever where a directory that exists answers ENOENT
+ * for a new name in it, as /proc does.
+ */
+function makeDirectories(directory: string): void {
+  if (existsSync(directory)) return;
+  const parent = dirname(directory);
+  if (parent !== directory) makeDirectories(parent);
+  try {
+    mkdirSync(directory, { mode: DIRECTORY_MODE });
+  } catch (error) {
+    // Another mount, which starts at the same time, may have made it.
+    if (!existsSync(directory)) throw error;
+  }
 }
 
 function logFileName(date: Date): string {
