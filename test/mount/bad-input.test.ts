@@ -289,10 +289,10 @@ describe("the command line", () => {
     }
   });
 
-  test("with a read part that exceeds the memory target says which to change", async () => {
+  test("with a write part that exceeds the memory target says which to change", async () => {
     await refuses(
-      { args: ["--memory-target=512", "--read-part-size=1073741824"] },
-      { status: 1, says: [/read-part-size|part size/, /--memory-target|memory target/] },
+      { args: ["--memory-target=512", "--write-part-size=1073741824"] },
+      { status: 1, says: [/write-part-size|part size/, /--memory-target|memory target/] },
     );
   });
 });
