@@ -112,7 +112,8 @@ class Client implements ObjectClient {
           : sdk.resolveTarget(),
     );
     this.#path = new DirectPath({ transport, target, credentials });
-    this.#uploads = { sdk, bucket, completeMs: timeouts.completeMs };
+    const { completeMs } = timeouts;
+    this.#uploads = { sdk, path: this.#path, retrier, bucket, completeMs };
     this.#checksums = options.checksums;
     this.#asksRestoreStatus = endpointUrl === undefined;
   }

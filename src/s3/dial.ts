@@ -76,10 +76,17 @@ function proxyAddress(proxy: URL): Origin {
 /** tls.connect() hands these on to the socket, which its types do not know. */
 type TlsOptions = tls.ConnectionOptions & { onread: OnReadOpts; noDelay: boolean };
 
+/**
+ * Node's own list, but AES with 128 bits before that with 256, which costs both ends a third more and
+ * which nobody can break either.
+ */
+const CIPHERS = `TLS_AES_128_GCM_SHA256:${tls.DEFAULT_CIPHERS}`;
+
 function tlsOptions(route: Route, host: string, onread: OnReadOpts): TlsOptions {
   return {
     onread,
     noDelay: true,
+    ciphers: CIPHERS,
     // A server name is never an address (RFC 6066).
     ...(net.isIP(host) === 0 ? { servername: host } : {}),
     ...(route.caBundle === undefined ? {} : { ca: route.caBundle }),

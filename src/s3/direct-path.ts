@@ -1,6 +1,6 @@
 /**
- * The way of the hot operations (GET, HEAD, LIST) to the bucket, without the SDK: 20 microseconds a
- * request where the SDK takes 400. Signs, sends, and turns error answers into S3Errors; does not retry
+ * The way of the hot operations (GET, HEAD, LIST, and PUT of objects and parts) to the bucket, without
+ * the SDK: 20 microseconds a request where the SDK takes 400, and 2 milliseconds while it is cold. Signs, sends, and turns error answers into S3Errors; does not retry
  * but for what it can put right itself: a wrong clock, and credentials that have just expired.
  */
 
@@ -16,14 +16,14 @@ import type { Transport } from "./transport.ts";
 import type { TransportResponse } from "./transport-request.ts";
 
 export interface DirectCall extends OperationName {
-  readonly method: "GET" | "HEAD";
+  readonly method: "GET" | "HEAD" | "PUT";
   readonly query?: Readonly<Record<string, string>>;
   /** Headers that need no signature. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** x-amz-checksum-mode: ENABLED. */
-  readonly checksumMode?: boolean;
-  /** x-amz-optional-object-attributes. */
-  readonly optionalAttributes?: string;
+  /** Headers that must be signed: all whose names begin with "x-amz-". Names in lower case. */
+  readonly signedHeaders?: Readonly<Record<string, string>>;
+  /** Lent until the promise settles. */
+  readonly body?: readonly Uint8Array[];
   readonly accept?: Accept;
 }
 
@@ -102,6 +102,7 @@ export class DirectPath {
         origin: target.origin,
         path: query === "" ? path : `${path}?${query}`,
         headers: Object.assign(headers, call.headers),
+        body: call.body,
         accept: call.accept,
       },
       signal,
@@ -147,7 +148,7 @@ function pathOf(call: DirectCall, target: Target): string {
   }
 }
 
-/** The headers that are signed, in the order in which they are. */
+/** The headers that are signed, in the order in which they are: by name. */
 function headersOf(
   call: DirectCall,
   resolved: Resolved,
@@ -155,16 +156,14 @@ function headersOf(
   timestamp: string,
 ): Record<string, string> {
   const headers: Record<string, string> = { host: resolved.authority };
-  if (call.checksumMode === true) headers["x-amz-checksum-mode"] = "ENABLED";
   if (credentials !== undefined) {
     headers["x-amz-content-sha256"] = PAYLOAD;
     headers["x-amz-date"] = timestamp;
+    if (credentials.sessionToken !== undefined) {
+      headers["x-amz-security-token"] = credentials.sessionToken;
+    }
   }
-  if (call.optionalAttributes !== undefined) {
-    headers["x-amz-optional-object-attributes"] = call.optionalAttributes;
-  }
-  if (credentials?.sessionToken !== undefined) {
-    headers["x-amz-security-token"] = credentials.sessionToken;
-  }
-  return headers;
+  if (call.signedHeaders === undefined) return headers;
+  const all = Object.entries({ ...headers, ...call.signedHeaders });
+  return Object.fromEntries(all.sort(([one], [other]) => (one < other ? -1 : 1)));
 }

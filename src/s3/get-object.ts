@@ -70,7 +70,8 @@ async function receive(
     return { sink, byteCount: to - from + 1 };
   };
   const call = { operation: "GetObject", key, method: "GET", headers, accept } as const;
-  await path.send(whole ? { ...call, checksumMode: true } : call, signal);
+  const signedHeaders = { "x-amz-checksum-mode": "ENABLED" };
+  await path.send(whole ? { ...call, signedHeaders } : call, signal);
 }
 
 /** Throws unless the bytes that follow are those of the version and the range asked for. */

@@ -10,6 +10,8 @@ import type { ListPage, ListRequest, ObjectInfo } from "./object-client.ts";
 import { ProtocolError, quoted } from "./protocol-error.ts";
 import { forEachElement, textOf } from "./xml.ts";
 
+const RESTORE_STATUS = { "x-amz-optional-object-attributes": "RestoreStatus" };
+
 /** `restoreStatus`: ask also whether archived objects are restored; not every server knows how. */
 export async function listObjects(
   path: DirectPath,
@@ -29,7 +31,7 @@ export async function listObjects(
   }
   const call: DirectCall = { operation: "ListObjectsV2", method: "GET", query };
   const response = await path.send(
-    restoreStatus ? { ...call, optionalAttributes: "RestoreStatus" } : call,
+    restoreStatus ? { ...call, signedHeaders: RESTORE_STATUS } : call,
     signal,
   );
   try {

@@ -93,6 +93,7 @@ export interface UploadedPart {
   readonly partNumber: number;
   readonly etag: string;
   readonly sizeBytes: number;
+  /** What S3 computed of the bytes that it received; undefined from a server that computes none. */
   readonly checksum: Checksum | undefined;
 }
 

@@ -2,8 +2,8 @@
  * Our transport in the place of the SDK's HTTP client: a Smithy request handler. The SDK builds, signs
  * and parses; this hands its requests on and its answers back.
  *
- * What the SDK must not touch goes around it: `client.send(command, options)` gives `options` to
- * `handle` unchanged, and there the body's blocks are, which nobody concatenates, hashes or copies.
+ * `client.send(command, options)` gives `options` to `handle` unchanged: what the transport has to know
+ * and the SDK does not.
  */
 
 import type { HeaderBag, HttpHandlerOptions, HttpRequest, HttpResponse } from "@smithy/types";
@@ -17,8 +17,6 @@ import type { Transport } from "./transport.ts";
 /** What `client.send(command, options)` carries past the SDK. */
 export interface SdkSendOptions extends HttpHandlerOptions {
   readonly name: OperationName;
-  /** Lent until the answer has come. */
-  readonly blocks?: readonly Uint8Array[];
   readonly firstByteMs?: number;
   /** The same as `abortSignal`, whose type the SDK keeps wider. */
   readonly signal?: AbortSignal;
@@ -48,7 +46,7 @@ export class SdkHandler {
         origin: originOf(url),
         path: query === "" ? path : `${path}?${query}`,
         headers,
-        body: options.blocks ?? bodyOf(request.body),
+        body: bodyOf(request.body),
         firstByteMs: options.firstByteMs,
       },
       options.signal,

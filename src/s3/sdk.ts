@@ -88,26 +88,12 @@ export class Sdk {
       ...(profile === undefined ? {} : { profile }),
       ...(credentials === undefined ? { signer: { sign: async (request) => request } } : {}),
     };
-    const client = new module.S3Client(config);
-    leavePayloadUnsigned(client);
-    return { module, client };
+    return { module, client: new module.S3Client(config) };
   }
 }
 
 /** An unsigned request asks for an identity all the same. */
 const NOBODY = { accessKeyId: "anonymous", secretAccessKey: "" };
-
-/** Bodies that go around the SDK cannot be hashed by it; their checksum header protects them. */
-function leavePayloadUnsigned(client: S3Client): void {
-  client.middlewareStack.add(
-    (next) => (args) => {
-      const request = args.request as { body?: unknown; headers: Record<string, string> };
-      if (request.body === undefined) request.headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD";
-      return next(args);
-    },
-    { step: "build", name: "leavePayloadUnsigned", override: true },
-  );
-}
 
 type ResolvingCommand = InstanceType<SdkModule["HeadBucketCommand"]>;
 

@@ -1,10 +1,11 @@
 /**
- * What changes the bucket, through the SDK: PutObject, multipart uploads, DeleteObject. Bodies are the
- * caller's blocks and go around the SDK (see sdk-handler.ts).
+ * What changes the bucket. Objects and parts go the direct way, as the caller's blocks; what begins and
+ * ends a multipart upload, and DeleteObject, are rare enough for the SDK.
  */
 
 import { badAnswer, type OperationName } from "./answer-error.ts";
 import type { Checksum, ChecksumAlgorithm } from "./checksum.ts";
+import type { DirectCall, DirectPath } from "./direct-path.ts";
 import { S3Error } from "./error.ts";
 import type {
   CompleteUploadRequest,
@@ -14,38 +15,41 @@ import type {
   UploadedPart,
   UploadPartRequest,
 } from "./object-client.ts";
+import type { Headers } from "./response-head.ts";
+import type { Retrier } from "./retry.ts";
 import type { Sdk } from "./sdk.ts";
 import type { SdkSendOptions } from "./sdk-handler.ts";
 
 export interface Uploads {
   readonly sdk: Sdk;
+  readonly path: DirectPath;
+  readonly retrier: Retrier;
   readonly bucket: string;
   /** `Timeouts.completeMs`. */
   readonly completeMs: number;
 }
 
 export async function putObject(
-  { bucket, sdk }: Uploads,
+  uploads: Uploads,
   request: PutRequest,
   signal?: AbortSignal,
 ): Promise<Stored> {
   const { body, checksum, contentType, ifMatch, ifNoneMatch, key } = request;
-  const options = sending("PutObject", key, signal, { blocks: body });
-  const output = await sdk.run(options, ({ client, module }) =>
-    client.send(
-      new module.PutObjectCommand({
-        Bucket: bucket,
-        Key: key,
-        ContentLength: byteCountOf(body),
-        ...checksumMember(checksum),
-        ...(contentType === undefined ? {} : { ContentType: contentType }),
-        ...(ifMatch === undefined ? {} : { IfMatch: ifMatch }),
-        ...(ifNoneMatch === undefined ? {} : { IfNoneMatch: ifNoneMatch }),
-      }),
-      options,
-    ),
-  );
-  return { etag: present(output.ETag, options.name, "an ETag") };
+  const headers: Record<string, string> = {};
+  if (ifMatch !== undefined) headers["if-match"] = ifMatch;
+  if (ifNoneMatch !== undefined) headers["if-none-match"] = ifNoneMatch;
+  const signedHeaders = checksumHeader(checksum);
+  if (contentType !== undefined) signedHeaders["content-type"] = contentType;
+  const call = {
+    operation: "PutObject",
+    key,
+    method: "PUT",
+    headers,
+    signedHeaders,
+    body,
+  } as const;
+  const { etag } = await send(uploads, call, signal);
+  return { etag };
 }
 
 export async function createUpload(
@@ -72,27 +76,31 @@ export async function createUpload(
 }
 
 export async function uploadPart(
-  { bucket, sdk }: Uploads,
+  uploads: Uploads,
   request: UploadPartRequest,
   signal?: AbortSignal,
 ): Promise<UploadedPart> {
   const { body, checksum, key, partNumber, uploadId } = request;
-  const options = sending("UploadPart", key, signal, { blocks: body });
-  const sizeBytes = byteCountOf(body);
-  const output = await sdk.run(options, ({ client, module }) =>
-    client.send(
-      new module.UploadPartCommand({
-        Bucket: bucket,
-        Key: key,
-        UploadId: uploadId,
-        PartNumber: partNumber,
-        ContentLength: sizeBytes,
-        ...checksumMember(checksum),
-      }),
-      options,
-    ),
-  );
-  return { partNumber, etag: present(output.ETag, options.name, "an ETag"), sizeBytes, checksum };
+  const query = { partNumber: String(partNumber), uploadId };
+  const signedHeaders = checksumHeader(checksum);
+  const call = { operation: "UploadPart", key, method: "PUT", query, signedHeaders, body } as const;
+  const { etag, headers } = await send(uploads, call, signal);
+  const sizeBytes = body.reduce((total, block) => total + block.length, 0);
+  const computed = checksum && headers[`x-amz-checksum-${checksum.algorithm}`];
+  if (checksum === undefined || computed === undefined) {
+    return { partNumber, etag, sizeBytes, checksum: undefined };
+  }
+  return { partNumber, etag, sizeBytes, checksum: { ...checksum, base64: computed } };
+}
+
+/** Sends blocks, again if need be, and returns what S3 says of what they became. */
+async function send(
+  { path, retrier }: Uploads,
+  call: DirectCall,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly etag: string; readonly headers: Headers }> {
+  const { headers } = await retrier.run(() => path.send(call, signal), signal);
+  return { etag: present(headers["etag"], call, "an ETag"), headers };
 }
 
 export async function completeUpload(
@@ -171,18 +179,20 @@ function checksumMember(checksum: Checksum | undefined): {
     : { ChecksumCRC64NVME: checksum.base64 };
 }
 
+/** Header and value of a checksum that S3 is to compare with what arrives. */
+function checksumHeader(checksum: Checksum | undefined): Record<string, string> {
+  if (checksum === undefined) return {};
+  return { [`x-amz-checksum-${checksum.algorithm}`]: checksum.base64 };
+}
+
 function sending(
   operation: string,
   key: string,
   signal: AbortSignal | undefined,
-  extra: { readonly blocks?: readonly Uint8Array[]; readonly firstByteMs?: number } = {},
+  extra: { readonly firstByteMs?: number } = {},
 ): SdkSendOptions {
   const options = { name: { operation, key }, ...extra };
   return signal === undefined ? options : { ...options, abortSignal: signal, signal };
-}
-
-function byteCountOf(body: readonly Uint8Array[]): number {
-  return body.reduce((total, block) => total + block.length, 0);
 }
 
 function present(value: string | undefined, name: OperationName, what: string): string {

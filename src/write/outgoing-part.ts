@@ -1,13 +1,13 @@
 /**
  * One part while it is filled and sent: its blocks, its length and its checksum.
  *
- * The checksum is taken of the bytes in the blocks, after the copy, because those are what is sent.
+ * The checksum is taken of the bytes as the caller brought them, before they are copied: S3 compares it
+ * with what it received, and so with the copy, the blocks' memory and the way there.
  */
 
 import { assert } from "../base/assert.ts";
 import { BLOCK_BYTES, type Block, type BlockPool } from "../memory/index.ts";
 import type { Checksum } from "../s3/index.ts";
-import { crc32cChecksum } from "./crc32c.ts";
 
 /** CRC-32C of `bytes`, continued from `crc` (0 to begin). */
 export type Crc32c = (bytes: Uint8Array, crc: number) => number;
@@ -38,12 +38,11 @@ export class OutgoingPart {
     return this.#byteCount === this.#blocks.length * BLOCK_BYTES;
   }
 
-  get crc(): number {
-    return this.#crc;
-  }
-
+  /** As S3 spells it: the base64 of the big-endian value. */
   get checksum(): Checksum {
-    return crc32cChecksum(this.#crc);
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32BE(this.#crc);
+    return { algorithm: "crc32c", base64: bytes.toString("base64") };
   }
 
   addBlock(block: Block): void {
@@ -57,8 +56,8 @@ export class OutgoingPart {
     const source = data.length <= room ? data : data.subarray(0, room);
     const block = this.#blocks.at(-1);
     assert(block !== undefined && room > 0, "a block was added for the bytes");
+    this.#crc = crc32c(source, this.#crc);
     block.bytes.set(source, inBlock);
-    this.#crc = crc32c(block.bytes.subarray(inBlock, inBlock + source.length), this.#crc);
     this.#byteCount += source.length;
     return source.length;
   }

@@ -14,7 +14,6 @@ import type { Log } from "../base/log.ts";
 import { inBackground, messageOf } from "../base/log.ts";
 import type { Block, BlockPool } from "../memory/index.ts";
 import type { ObjectClient, Stored, UploadedPart } from "../s3/index.ts";
-import { combineCrc32c } from "./crc32c.ts";
 import { WriteError, type WriteErrorKind } from "./error.ts";
 import { type ExpectedObject, md5OfBody, md5OfParts, storedAfterAll } from "./lost-reply.ts";
 import { type Crc32c, OutgoingPart } from "./outgoing-part.ts";
@@ -73,8 +72,6 @@ class SequentialUpload implements Upload {
   readonly #options: UploadOptions;
   readonly #abort = new AbortController();
   #bytesWritten = 0;
-  /** Of everything that was written, as it came in; the parts' are of what is sent. */
-  #crc = 0;
   #part: OutgoingPart;
   /** Parts that were given to the transport; the blocks of most are given back. */
   readonly #sent: OutgoingPart[] = [];
@@ -157,7 +154,6 @@ class SequentialUpload implements Upload {
       }
       at += this.#part.append(at === 0 ? data : data.subarray(at), crc32c);
     }
-    if (at > start) this.#crc = crc32c(data.subarray(start, at), this.#crc);
     // The first part waits for the next byte: it may be the whole object.
     if (this.#part.full && this.#uploadId !== undefined) this.#send();
     return at;
@@ -259,7 +255,6 @@ class SequentialUpload implements Upload {
   async #put(): Promise<Stored> {
     const { client, key, contentType } = this.#options;
     const part = this.#part;
-    if (part.crc !== this.#crc) throw this.#inconsistent("the bytes in memory changed");
     const body = part.byteCount === 0 ? [] : part.body();
     const { checksum } = part;
     const type = contentType === undefined ? {} : { contentType };
@@ -306,7 +301,6 @@ class SequentialUpload implements Upload {
   #checkedParts(): UploadedPart[] {
     const parts: UploadedPart[] = [];
     let byteCount = 0;
-    let crc = 0;
     for (const [i, sent] of this.#sent.entries()) {
       const uploaded = this.#uploaded[i];
       if (uploaded?.partNumber !== i + 1) throw this.#inconsistent(`part ${i + 1} is missing`);
@@ -321,13 +315,11 @@ class SequentialUpload implements Upload {
         throw this.#inconsistent(`part ${i + 1} has another checksum`);
       }
       byteCount += sent.byteCount;
-      crc = combineCrc32c(crc, sent.crc, sent.byteCount);
       parts.push(uploaded);
     }
     if (byteCount !== this.#bytesWritten) {
       throw this.#inconsistent(`the parts have ${byteCount} of ${this.#bytesWritten} bytes`);
     }
-    if (crc !== this.#crc) throw this.#inconsistent("the bytes in memory changed");
     return parts;
   }
 

@@ -123,7 +123,8 @@ describe("writing", () => {
             "<InitiateMultipartUploadResult><UploadId>u&amp;1</UploadId></InitiateMultipartUploadResult>",
           );
         }
-        if (request.method === "PUT") return response(200, { etag: '"p1"' });
+        if (request.method === "PUT")
+          return response(200, { etag: '"p1"', "x-amz-checksum-crc64nvme": "AAAAAAAAAAA=" });
         return response(
           200,
           {},

@@ -357,16 +357,17 @@ describe("failures", () => {
 
   test.each([10, 2500])("%d bytes that change in memory are not stored", async (byteCount) => {
     let calls = 0;
-    // The first sum is of the copy in the block, the second of what came in.
+    // What was summed is not what is copied: the store, which sums what it gets, must find out.
     const { store, upload } = setUp({
       crc32c: (bytes, crc) => {
         calls += 1;
+        const sum = crc32cByBits(bytes, crc);
         if (calls === 1) bytes[3] = (bytes[3] ?? 0) ^ 1;
-        return crc32cByBits(bytes, crc);
+        return sum;
       },
     });
-    await writeAll(upload, pattern(byteCount), 500);
-    await expect(upload.complete()).rejects.toMatchObject({ kind: "inconsistent" });
+    await writeAll(upload, pattern(byteCount), 500).catch(() => {});
+    await expect(upload.complete()).rejects.toMatchObject({ kind: "rejected" });
     expect(stored(store)).toBeUndefined();
   });
 });
