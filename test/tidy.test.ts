@@ -21,7 +21,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   inode: ["s3"],
   read: ["s3", "memory", "cache"],
   write: ["s3", "memory"],
-  fs: ["s3", "inode", "read", "write"],
+  fs: ["s3", "memory", "inode", "read", "write"],
   telemetry: [],
   mount: ["native", "fuse", "s3", "memory", "cache", "inode", "read", "write", "fs", "telemetry"],
   sandbox: [],

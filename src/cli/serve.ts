@@ -38,12 +38,12 @@ type End = { readonly reason: string; readonly crash?: unknown };
 export async function serve(service: Service): Promise<number> {
   const { options, log } = service;
   const end = deferred<End>();
-  const hurry = deferred<void>();
+  const hurry = new AbortController();
   let signals = 0;
   const onSignal = (signal: string): void => {
     signals++;
     if (signals === 1) end.resolve({ reason: `got ${signal}` });
-    else hurry.resolve();
+    else hurry.abort();
   };
   const onCrash = (error: unknown): void => {
     log.error(`internal error, unmounting: ${stackOf(error)}`);
@@ -66,7 +66,7 @@ export async function serve(service: Service): Promise<number> {
 
   const { reason, crash } = await end.promise;
   log.info(`${reason}: unmounting ${options.directory}`);
-  const clean = await unmount(mounted, service, hurry.promise);
+  const clean = await unmount(mounted, service, hurry.signal);
   log.info(`${options.directory} is unmounted`);
   return clean && crash === undefined ? 0 : 1;
 }
@@ -90,9 +90,9 @@ async function startMount(service: Service, ended: Promise<End>): Promise<Mounte
 }
 
 /** Whether everything ended as it should; whatever happens, nothing stays mounted that can be helped. */
-async function unmount(mounted: Mounted, service: Service, hurry: Promise<void>): Promise<boolean> {
+async function unmount(mounted: Mounted, service: Service, hurry: AbortSignal): Promise<boolean> {
   const { options, log } = service;
-  const unmounting = mounted.unmount().then(
+  const unmounting = mounted.unmount(hurry).then(
     () => true,
     (error: unknown) => {
       log.error(`unmounting ${options.directory} failed: ${messageOf(error)}`);
@@ -102,13 +102,22 @@ async function unmount(mounted: Mounted, service: Service, hurry: Promise<void>)
   const limitMs = options.uploadTimeoutMs + UNMOUNT_GRACE_MS;
   const outcome = await Promise.race([
     unmounting,
-    hurry.then(() => "a second signal came" as const),
-    timeout(limitMs).then(() => `it took longer than ${limitMs / 1000} s` as const),
+    aborted(hurry).then(() => timeout(UNMOUNT_GRACE_MS)),
+    timeout(limitMs),
   ]);
   if (outcome === true) return true;
-  if (outcome !== false) log.error(`unmounting ${options.directory} was cut short: ${outcome}`);
+  if (outcome === undefined) {
+    log.error(`unmounting ${options.directory} took too long and was cut short`);
+  }
   detachMount(options.directory);
   return false;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }
 
 function timeout(delayMs: number): Promise<void> {

@@ -14,6 +14,7 @@ export type FuseErrorKind =
   | "fusermount-missing"
   | "fusermount-failed"
   | "allow-other-refused"
+  | "guard-failed"
   | "unmount-failed"
   | "kernel-too-old"
   | "device-failed"

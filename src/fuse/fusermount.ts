@@ -1,8 +1,7 @@
 /**
  * Mounts and unmounts through fusermount3, the set-uid helper of libfuse, for whoever may not call
  * mount(2). It opens /dev/fuse, mounts it, and passes the descriptor over the socket whose number it
- * finds in _FUSE_COMMFD. With auto_unmount it then stays, and unmounts when that socket is closed,
- * even by a kill -9 of this process.
+ * finds in _FUSE_COMMFD.
  */
 
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
@@ -15,7 +14,7 @@ import { FuseError } from "./error.ts";
 /** libfuse 3's, then libfuse 2's: they speak the same protocol. */
 const PROGRAMS = ["fusermount3", "fusermount"] as const;
 /** Where they may be; the caller's own PATH is not for this layer to read. */
-const SEARCH_PATH =
+export const SEARCH_PATH: string =
   "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/run/wrappers/bin";
 /** It does nothing that takes time; this bounds a helper that hangs. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -29,38 +28,30 @@ export interface FusermountRequest {
   readonly directory: string;
   /** As behind -o. */
   readonly options: string;
-  readonly autoUnmount: boolean;
   /** Directories to find the helper in, colon-separated. */
   readonly searchPath?: string;
 }
 
-export interface FusermountResult {
-  /** The descriptor of /dev/fuse, mounted. */
-  readonly fd: number;
-  /** With auto_unmount: closing it unmounts. */
-  readonly socket: number | undefined;
-}
-
-/** @throws FuseError with what the helper printed, when it does not mount */
-export async function fusermount(request: FusermountRequest): Promise<FusermountResult> {
-  const { addon, autoUnmount, directory } = request;
+/**
+ * Returns the descriptor of /dev/fuse, mounted.
+ * @throws FuseError with what the helper printed, when it does not mount
+ */
+export async function fusermount(request: FusermountRequest): Promise<number> {
+  const { addon, directory } = request;
   const pair = addon.socketPair();
   if (typeof pair === "number") {
     throw new FuseError("fusermount-failed", `making a socket for fusermount3: errno ${-pair}`);
   }
   const [ours, theirs] = pair;
-  let fd = -1;
   try {
     const helper = await startMounting(request, theirs);
     // Blocks; nothing is served before the mount, so nobody is kept waiting.
-    fd = addon.receiveDescriptor(ours, HANDSHAKE_TIMEOUT_MS);
-    if (fd < 0) throw refusal(directory, await endOf(helper), fd);
-    // With auto_unmount it lives as long as we do: it must not keep the event loop alive.
-    helper.process.stderr?.destroy();
-    helper.process.unref();
-    return { fd, socket: autoUnmount ? ours : undefined };
+    const fd = addon.receiveDescriptor(ours, HANDSHAKE_TIMEOUT_MS);
+    const end = await endOf(helper);
+    if (fd < 0) throw refusal(directory, end, fd);
+    return fd;
   } finally {
-    if (fd < 0 || !autoUnmount) addon.closeDescriptor(ours);
+    addon.closeDescriptor(ours);
   }
 }
 
@@ -117,8 +108,8 @@ async function start(
   }
   throw new FuseError(
     "fusermount-missing",
-    `cannot find fusermount3 in ${searchPath}: users other than root need it to mount, and so does ` +
-      "--auto-unmount. Install it (Debian: apt-get install -y fuse3)",
+    `cannot find fusermount3 in ${searchPath}: users other than root need it to mount. ` +
+      "Install it (Debian: apt-get install -y fuse3)",
   );
 }
 

@@ -13,6 +13,7 @@ import { checkDirectory } from "./directory-check.ts";
 import { FuseError } from "./error.ts";
 import { fusermount, fusermountUnmount, type HandshakeAddon } from "./fusermount.ts";
 import { findMount } from "./mountinfo.ts";
+import { UnmountGuard } from "./unmount-guard.ts";
 
 /** mount(2) flags of <sys/mount.h>. */
 const MS_RDONLY = 1;
@@ -41,7 +42,7 @@ export interface MountDirectoryOptions {
   readonly allowOther: boolean;
   /** Root alone may come in as well: see `MountPoint.allowedUids`. */
   readonly allowRoot: boolean;
-  /** Unmount also when this process is killed; takes fusermount3, for root as well. */
+  /** Unmount also when this process is killed. */
   readonly autoUnmount: boolean;
 }
 
@@ -53,24 +54,28 @@ export async function mountDirectory(options: MountDirectoryOptions): Promise<Mo
   assert(!`${options.fsname}${options.subtype}`.includes(","), "mount options hold no comma");
   const directory = await checkDirectory(options.directory);
   const isRoot = process.geteuid?.() === 0;
-  const { fd, socket } =
-    isRoot && !options.autoUnmount
-      ? { fd: mountDirectly(options, directory), socket: undefined }
+  const guard = options.autoUnmount ? await UnmountGuard.start(directory) : undefined;
+  try {
+    const fd = isRoot
+      ? mountDirectly(options, directory)
       : await fusermount({
           addon: options.addon,
           directory,
           options: fusermountOptions(options),
-          autoUnmount: options.autoUnmount,
         });
-  options.addon.setNonBlocking(fd, true);
-  const mount = await findMount(directory);
-  return new MountPoint(options, { directory, fd, socket, device: mount?.device });
+    options.addon.setNonBlocking(fd, true);
+    const mount = await findMount(directory);
+    return new MountPoint(options, { directory, fd, guard, device: mount?.device });
+  } catch (error) {
+    guard?.dismiss();
+    throw error;
+  }
 }
 
 interface Mounted {
   readonly directory: string;
   readonly fd: number;
-  readonly socket: number | undefined;
+  readonly guard: UnmountGuard | undefined;
   readonly device: string | undefined;
 }
 
@@ -89,8 +94,8 @@ export class MountPoint {
   readonly #log: Log;
   /** Undefined when the mount was gone before it could be looked up. */
   readonly #device: string | undefined;
-  /** The descriptors to close; that of the socket makes fusermount3 unmount. */
-  #owned: readonly number[];
+  readonly #guard: UnmountGuard | undefined;
+  #closed: boolean = false;
 
   constructor(options: MountDirectoryOptions, mounted: Mounted) {
     this.directory = mounted.directory;
@@ -99,7 +104,7 @@ export class MountPoint {
     this.#addon = options.addon;
     this.#log = options.log;
     this.#device = mounted.device;
-    this.#owned = mounted.socket === undefined ? [mounted.fd] : [mounted.fd, mounted.socket];
+    this.#guard = mounted.guard;
   }
 
   /**
@@ -143,9 +148,10 @@ export class MountPoint {
 
   /** Closes the descriptor, which aborts the mount if there still is one. Idempotent. */
   close(): void {
-    const owned = this.#owned;
-    this.#owned = [];
-    for (const fd of owned) this.#addon.closeDescriptor(fd);
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#addon.closeDescriptor(this.fd);
+    this.#guard?.dismiss();
   }
 }
 
@@ -169,12 +175,11 @@ function mountDirectly(options: MountDirectoryOptions, directory: string): numbe
 
 /** As behind fusermount3's -o; it adds nosuid and nodev by itself. */
 function fusermountOptions(options: MountDirectoryOptions): string {
-  const { fsname, subtype, readOnly, autoUnmount } = options;
+  const { fsname, subtype, readOnly } = options;
   return [
     readOnly ? "ro" : "rw",
     "nosuid,nodev,noatime",
     `fsname=${fsname},subtype=${subtype}`,
-    ...(autoUnmount ? ["auto_unmount"] : []),
     ...sharing(options),
   ].join(",");
 }

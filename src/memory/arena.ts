@@ -37,6 +37,16 @@ const TAKE_TIMEOUT_MS = 30_000;
 const RESERVE_BLOCKS_MAX = 32;
 const RESERVE_FRACTION = 8;
 
+function reserveOf(blocksMax: number): number {
+  return Math.min(RESERVE_BLOCKS_MAX, Math.floor(blocksMax / RESERVE_FRACTION));
+}
+
+/** The most bytes that writers can hold at once in a pool of `budgetBytes`: no part may be larger. */
+export function writableBytes(budgetBytes: number): number {
+  const blocksMax = Math.floor(budgetBytes / BLOCK_BYTES);
+  return (blocksMax - reserveOf(blocksMax)) * BLOCK_BYTES;
+}
+
 export interface BlockPoolOptions {
   readonly budgetBytes: number;
   /** Maps zeroed memory aligned to 2 MiB; gets a multiple of 2 MiB. Throws when there is none. */
@@ -126,10 +136,7 @@ class Arena implements BlockPool {
   constructor(options: BlockPoolOptions) {
     this.blocksMax = Math.floor(options.budgetBytes / BLOCK_BYTES);
     assert(this.blocksMax > 0, "the budget holds at least one block");
-    this.#reserveBlocks = Math.min(
-      RESERVE_BLOCKS_MAX,
-      Math.floor(this.blocksMax / RESERVE_FRACTION),
-    );
+    this.#reserveBlocks = reserveOf(this.blocksMax);
     this.#options = options;
     this.#nowMs = options.nowMs ?? (() => performance.now());
   }

@@ -6,7 +6,7 @@
  * bytes are; it knows who waits for them.
  */
 
-export { type BlockPoolOptions, createBlockPool } from "./arena.ts";
+export { type BlockPoolOptions, createBlockPool, writableBytes } from "./arena.ts";
 export {
   BLOCK_BYTES,
   type Block,

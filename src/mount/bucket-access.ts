@@ -7,6 +7,7 @@
 import type { Log } from "../base/log.ts";
 import { createObjectClient, type ObjectClientOptions, S3Error } from "../s3/index.ts";
 import { MountError } from "./error.ts";
+import type { MountOptions } from "./options.ts";
 
 /** A person is waiting, so an endpoint gets fewer chances than a mounted file system gives it. */
 const PATIENCE = { attemptsMax: 3, totalMs: 15_000 };
@@ -20,18 +21,20 @@ export interface Access {
 }
 
 /**
- * Resolves when the bucket lets itself be listed at `prefix`.
+ * Resolves when the bucket lets itself be listed at the mount's prefix.
  * @throws MountError
  */
 export async function checkAccess(
   options: ObjectClientOptions,
-  prefix: string,
+  mount: Pick<MountOptions, "prefix" | "region">,
   log: Log,
 ): Promise<Access> {
+  const { prefix } = mount;
   const failure = await tryListing(options, prefix);
   if (failure === undefined) return { region: undefined };
   const { kind, region } = failure;
-  if (kind !== "wrong-region" || region === undefined || options.region !== undefined) {
+  // A region that was given on the command line is meant.
+  if (kind !== "wrong-region" || region === undefined || mount.region !== undefined) {
     throw explain(failure, options);
   }
   log.info(`bucket ${options.bucket} is in region ${region}`);
@@ -49,8 +52,10 @@ async function tryListing(
     await client.list({ prefix, delimiter: "/", maxKeys: 1 }, AbortSignal.timeout(LIMIT_MS));
     return undefined;
   } catch (error) {
-    if (error instanceof S3Error) return error;
-    throw error;
+    if (!(error instanceof S3Error)) throw error;
+    if (error.kind !== "aborted") return error;
+    const { operation } = error;
+    return new S3Error(`no answer within ${LIMIT_MS / 1000} s`, { kind: "timeout", operation });
   } finally {
     client.close();
   }
@@ -79,14 +84,20 @@ function remedyFor(failure: S3Error, options: ObjectClientOptions, endpoint: str
     case "expired-credentials":
       return "the credentials have expired: get new ones";
     case "no-credentials":
+      if (options.profile !== undefined) {
+        return `the profile "${options.profile}" gives none: is it in ~/.aws/config or ~/.aws/credentials, spelled like that?`;
+      }
       return "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, choose a --profile, or mount a public bucket with --no-sign-request";
     case "wrong-region":
       return failure.region === undefined
         ? "name the bucket's region with --region"
         : `write --region ${failure.region}`;
     case "network":
+      if (failure.message.includes("wrong version number")) {
+        return `${endpoint} does not speak TLS: write http:// instead of https://`;
+      }
+      return `is ${endpoint} up, and reachable from here?`;
     case "timeout":
-    case "aborted":
       return `is ${endpoint} up, and reachable from here?`;
     case "bad-response":
       return `is ${endpoint} an S3 server? Its address goes into --endpoint-url, with http:// or https://`;

@@ -7,7 +7,8 @@
  */
 
 import { readFileSync } from "node:fs";
-import { type Log, messageOf } from "../base/log.ts";
+import { inBackground, type Log, messageOf } from "../base/log.ts";
+import { MIB } from "../base/sizes.ts";
 import { createFileSystem, errnoOf, type FileSystem, tgidOf } from "../fs/index.ts";
 import {
   type MountPoint,
@@ -21,10 +22,16 @@ import {
   type BlockPool,
   createBlockPool,
   defaultMemoryTarget,
+  writableBytes,
 } from "../memory/index.ts";
 import { type Addon, addon as loadAddon } from "../native/index.ts";
 import { openReader } from "../read/index.ts";
-import { createObjectClient, type ObjectClient, type ObjectClientOptions } from "../s3/index.ts";
+import {
+  type BucketClient,
+  createObjectClient,
+  environmentCredentials,
+  type ObjectClientOptions,
+} from "../s3/index.ts";
 import { startUpload } from "../write/index.ts";
 import { checkAccess } from "./bucket-access.ts";
 import { MountError } from "./error.ts";
@@ -42,8 +49,11 @@ export interface Mounted {
   readonly summary: string;
   /** Resolves when the mount is gone, by whomever; rejects when it broke. Uploads are settled then. */
   readonly closed: Promise<void>;
-  /** Completes pending uploads within the options' time, unmounts, and resolves with `closed`. */
-  unmount(): Promise<void>;
+  /**
+   * Completes pending uploads within the options' time and until `hurry` aborts, gives up on the rest
+   * so that nothing of them is left, unmounts, and resolves with `closed`.
+   */
+  unmount(hurry?: AbortSignal): Promise<void>;
 }
 
 /**
@@ -52,17 +62,33 @@ export interface Mounted {
  */
 export async function mountBucket(options: MountOptions, context: MountContext): Promise<Mounted> {
   const native = loadAddon();
+  const budgetBytes = budgetFor(options);
   const clientOptions = storeOptions(options, context, native);
-  const { region } = await checkAccess(clientOptions, options.prefix, context.log);
+  const { region } = await checkAccess(clientOptions, options, context.log);
   const client = createObjectClient({ ...clientOptions, ...(region && { region }) });
   try {
-    const mount = new Mount(options, context.log, { native, client });
+    const mount = new Mount(options, context.log, { native, client, budgetBytes });
     await mount.start();
+    if (!options.readOnly) {
+      inBackground(context.log, "loading what uploads need", client.prepareUploads());
+    }
     return mount;
   } catch (error) {
     client.close();
     throw error;
   }
+}
+
+/** What is left for the bytes of objects, within the memory target. */
+function budgetFor({ memoryTargetBytes, writePartBytes }: MountOptions): number {
+  const targetBytes = memoryTargetBytes ?? defaultMemoryTarget();
+  const budgetBytes = arenaBudget(targetBytes);
+  const partBytesMax = writableBytes(budgetBytes);
+  if (writePartBytes <= partBytesMax) return budgetBytes;
+  throw new MountError(
+    `--write-part-size ${writePartBytes} does not fit the memory target of ${targetBytes / MIB} MiB, ` +
+      `which leaves ${partBytesMax} bytes for parts: make the parts smaller or --memory-target larger`,
+  );
 }
 
 function storeOptions(
@@ -73,13 +99,15 @@ function storeOptions(
   const { bucket, region, endpointUrl, forcePathStyle, profile, noSignRequest } = options;
   const bundle = environment["AWS_CA_BUNDLE"];
   const attempts = environment["AWS_MAX_ATTEMPTS"];
+  const credentials = profile === undefined ? environmentCredentials(environment) : undefined;
   return {
     bucket,
-    region,
+    region: region ?? (environment["AWS_REGION"] || undefined),
     endpointUrl,
     forcePathStyle,
     profile,
     noSignRequest,
+    ...(credentials && { credentials }),
     proxy: environment,
     ...(bundle && { caBundle: readBundle(bundle) }),
     ...(attempts && { retry: { attemptsMax: attemptsFrom(attempts) } }),
@@ -109,7 +137,8 @@ function readBundle(path: string): string {
 
 interface Ends {
   readonly native: Addon;
-  readonly client: ObjectClient;
+  readonly client: BucketClient;
+  readonly budgetBytes: number;
 }
 
 class Mount implements Mounted {
@@ -130,9 +159,8 @@ class Mount implements Mounted {
     this.#options = options;
     this.#log = log;
     this.#ends = ends;
-    const targetBytes = options.memoryTargetBytes ?? defaultMemoryTarget();
     this.#pool = createBlockPool({
-      budgetBytes: arenaBudget(targetBytes),
+      budgetBytes: ends.budgetBytes,
       allocate: ends.native.allocateHuge,
       discard: ends.native.discard,
     });
@@ -202,8 +230,8 @@ class Mount implements Mounted {
     }
   }
 
-  async unmount(): Promise<void> {
-    await this.#settleUploads();
+  async unmount(hurry?: AbortSignal): Promise<void> {
+    await this.#settleUploads(hurry);
     await this.#mountPoint?.unmount();
     // Whoever still has files open there gets an error from now on, not a file system without a store.
     this.#session?.close();
@@ -223,9 +251,10 @@ class Mount implements Mounted {
     }
   }
 
-  async #settleUploads(): Promise<void> {
+  async #settleUploads(hurry?: AbortSignal): Promise<void> {
     const limit = AbortSignal.timeout(this.#options.uploadTimeoutMs);
-    const { stored, lost } = await this.#fileSystem.shutdown(limit);
+    const signal = hurry === undefined ? limit : AbortSignal.any([limit, hurry]);
+    const { stored, lost } = await this.#fileSystem.shutdown(signal);
     for (const key of stored) this.#log.info(`stored ${JSON.stringify(key)} before unmounting`);
     for (const key of lost) {
       this.#log.error(

@@ -65,11 +65,20 @@ export interface ObjectClientOptions {
   readonly log: Log;
 }
 
-export function createObjectClient(options: ObjectClientOptions): ObjectClient {
+/** The client of one bucket. */
+export interface BucketClient extends ObjectClient {
+  /**
+   * Loads what multipart uploads and deletions need, 130 ms of the event loop, ahead of the first of
+   * them. Sends nothing.
+   */
+  prepareUploads(): Promise<void>;
+}
+
+export function createObjectClient(options: ObjectClientOptions): BucketClient {
   return new Client(options);
 }
 
-class Client implements ObjectClient {
+class Client implements BucketClient {
   readonly #transport: Transport;
   readonly #retrier: Retrier;
   readonly #path: DirectPath;
@@ -156,6 +165,10 @@ class Client implements ObjectClient {
 
   delete(key: string, signal?: AbortSignal): Promise<void> {
     return deleteObject(this.#uploads, key, signal);
+  }
+
+  async prepareUploads(): Promise<void> {
+    await this.#uploads.sdk.load();
   }
 
   close(): void {

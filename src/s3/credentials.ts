@@ -57,6 +57,21 @@ export class CachedCredentials {
   }
 }
 
+/**
+ * The keys in the environment's variables, which come first in the chain: taken from there without
+ * loading it. Undefined when there are none, and with AWS_PROFILE, which the chain puts before them.
+ */
+export function environmentCredentials(
+  environment: Readonly<Record<string, string | undefined>>,
+): CredentialsProvider | undefined {
+  const accessKeyId = environment["AWS_ACCESS_KEY_ID"];
+  const secretAccessKey = environment["AWS_SECRET_ACCESS_KEY"];
+  if (!accessKeyId || !secretAccessKey || environment["AWS_PROFILE"]) return undefined;
+  const sessionToken = environment["AWS_SESSION_TOKEN"];
+  const credentials = { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
+  return async () => credentials;
+}
+
 /** The SDK's chain: environment, shared files, SSO, process, web identity, container, instance. */
 export function defaultCredentials(profile: string | undefined): CredentialsProvider {
   let chain: Promise<CredentialsProvider> | undefined;

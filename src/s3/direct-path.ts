@@ -4,12 +4,12 @@
  * but for what it can put right itself: a wrong clock, and credentials that have just expired.
  */
 
+import { messageOf } from "../base/log.ts";
 import { errorOfAnswer, type OperationName } from "./answer-error.ts";
 import type { CachedCredentials } from "./credentials.ts";
 import { S3Error } from "./error.ts";
 import { authorityOf } from "./origin.ts";
 import type { Accept } from "./response-receiver.ts";
-import { errorOf } from "./sdk-error.ts";
 import { type Credentials, encodeKey, encodeQuery, Signer, timestampOf } from "./signer.ts";
 import type { Target } from "./target.ts";
 import type { Transport } from "./transport.ts";
@@ -71,8 +71,8 @@ export class DirectPath {
     try {
       return await this.#options.credentials?.get();
     } catch (error) {
-      const message = errorOf(error, call).message;
       if (error instanceof S3Error) throw error;
+      const message = `no credentials: ${messageOf(error)}`;
       throw new S3Error(message, { kind: "no-credentials", ...call, cause: error });
     }
   }

@@ -51,8 +51,7 @@ export class Sdk {
   ): Promise<T> {
     try {
       options.signal?.throwIfAborted();
-      this.#loaded ??= this.#load();
-      return await call(await this.#loaded, options);
+      return await call(await this.load(), options);
     } catch (error) {
       if (options.signal?.aborted === true) {
         throw new S3Error("it was given up", { kind: "aborted", ...options.name });
@@ -67,6 +66,12 @@ export class Sdk {
     return this.run({ name }, ({ client, module }) =>
       resolveTarget(client, new module.HeadBucketCommand({ Bucket: this.#options.bucket })),
     );
+  }
+
+  /** Loads the module and makes the client, once. */
+  load(): Promise<LoadedSdk> {
+    this.#loaded ??= this.#load();
+    return this.#loaded;
   }
 
   async #load(): Promise<LoadedSdk> {

@@ -63,7 +63,6 @@ describe("a helper", () => {
       addon: addon(),
       directory,
       options: "rw",
-      autoUnmount: false,
       searchPath: programs,
     });
 
