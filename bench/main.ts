@@ -6,30 +6,13 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, homedir, release, totalmem } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import yargs from "yargs";
 import { type Contender, findContenders } from "./contenders.ts";
 import { JOBS, type Job, sourceFile } from "./jobs.ts";
 import { mount } from "./mounted.ts";
 import { delayed, type Origin, startMinio, startNginx } from "./origins.ts";
 import { run } from "./processes.ts";
 import { type Measurement, summarise, table } from "./report.ts";
-
-const HELP = `npm run bench -- [options]
-
-Measures mount-s3-ts beside mount-s3, goofys, geesefs, rclone and s3fs, whichever are found.
-
-  --jobs A,B        only these jobs (default: all)
-  --contenders A,B  only these contenders (default: all that are found)
-  --dir FOLDER      look for contenders here before the path
-  --rounds N        interleaved rounds (default 3)
-  --baseline NAME   what the ratios refer to (default: mount-s3 if found, else mount-s3-ts)
-  --list            list jobs and contenders, and end
-  --help            this text
-
-Examples:
-  npm run bench
-  npm run bench -- --jobs seq-read,rand-4k-1 --contenders mount-s3-ts,mount-s3 --rounds 5
-`;
 
 interface Settings {
   readonly jobs: readonly Job[];
@@ -40,42 +23,57 @@ interface Settings {
 
 const BUCKET = "bench-bucket";
 
+/** Start-up does not count here, so that yargs does the work. */
+function parse() {
+  return yargs(process.argv.slice(2))
+    .scriptName("npm run bench --")
+    .usage(
+      "$0 [options]\n\nMeasures mount-s3-ts beside mount-s3, goofys, geesefs, rclone and s3fs.",
+    )
+    .options({
+      jobs: { type: "string", describe: "only these jobs, comma-separated" },
+      contenders: { type: "string", describe: "only these contenders, comma-separated" },
+      dir: { type: "string", describe: "folder to look for contenders in, before the path" },
+      rounds: { type: "number", default: 3, describe: "interleaved rounds" },
+      baseline: {
+        type: "string",
+        describe: "what the ratios refer to",
+        defaultDescription: "mount-s3 where it takes part, else mount-s3-ts",
+      },
+      list: { type: "boolean", default: false, describe: "list jobs and contenders, and end" },
+    })
+    .example("$0", "everything, with whatever is found")
+    .example("$0 --jobs seq-read,rand-4k-1 --contenders mount-s3-ts,mount-s3 --rounds 5", "")
+    .check(({ rounds }) => {
+      if (Number.isInteger(rounds) && rounds >= 1) return true;
+      throw new UsageError(`--rounds ${rounds} is not a whole number from 1`);
+    })
+    .strict()
+    .fail((message, error) => {
+      throw error ?? new UsageError(`${message}: see npm run bench -- --help`);
+    })
+    .parseAsync();
+}
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      jobs: { type: "string" },
-      contenders: { type: "string" },
-      dir: { type: "string" },
-      rounds: { type: "string", default: "3" },
-      baseline: { type: "string" },
-      list: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-    },
-  });
-  if (values.help) {
-    process.stdout.write(HELP);
-    return;
-  }
+  const { baseline, contenders: named, dir, jobs, list, rounds } = await parse();
   process.env["AWS_ACCESS_KEY_ID"] = "benchmark";
   process.env["AWS_SECRET_ACCESS_KEY"] = "benchmark-secret";
   process.env["AWS_EC2_METADATA_DISABLED"] = "true";
-  const found = await findContenders(join(import.meta.dirname, "../dist/cli/main.js"), values.dir);
-  if (values.list) {
+  const found = await findContenders(join(import.meta.dirname, "../dist/cli/main.js"), dir);
+  if (list) {
     for (const job of JOBS) process.stdout.write(`${job.name.padEnd(18)} ${job.description}\n`);
     for (const each of found) process.stdout.write(`${each.name.padEnd(18)} ${each.version}\n`);
     return;
   }
-  const contenders = choose("contender", found, values.contenders);
+  const contenders = choose("contender", found, named);
   const fallback = contenders.some((each) => each.name === "mount-s3") ? "mount-s3" : "mount-s3-ts";
   const settings: Settings = {
-    jobs: choose("job", JOBS, values.jobs),
+    jobs: choose("job", JOBS, jobs),
     contenders,
-    rounds: Number(values.rounds),
-    baseline: values.baseline ?? fallback,
+    rounds,
+    baseline: baseline ?? fallback,
   };
-  if (!Number.isInteger(settings.rounds) || settings.rounds < 1) {
-    throw new UsageError(`--rounds ${values.rounds} is not a whole number from 1`);
-  }
   await bench(settings);
 }
 

@@ -76,7 +76,7 @@ function cpuCost(measurement: Measurement): number {
     : measurement.usage.cpuSeconds / (bytes / 2 ** 30);
 }
 
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   const sorted = [...values].sort((one, other) => one - other);
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? Number.NaN;

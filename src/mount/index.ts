@@ -3,6 +3,5 @@
  * kernel's end (`fuse/`) and the store's end (`s3/`); it holds no logic of either.
  */
 
-export { MountError } from "./error.ts";
 export { type MountContext, type Mounted, mountBucket } from "./mount-bucket.ts";
 export type { MetadataTtl, MountOptions } from "./options.ts";

@@ -30,7 +30,7 @@ export function s3Error(kind: S3ErrorKind, operation = "GetObject"): S3Error {
 }
 
 /** Copies `data` into the sink, as a transport would. */
-export function pour(request: GetRequest, data: Uint8Array): void {
+function pour(request: GetRequest, data: Uint8Array): void {
   for (let at = 0; at < data.length; ) {
     const target = request.sink.target();
     if (target.length === 0) throw new Error("a target is not empty");

@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import pLimit from "p-limit";
 import { CliError } from "../error.ts";
 import { mountAndList, readEverything, refuseRename, unmountAndCheck, writeFiles } from "./acts.ts";
 import { BucketView } from "./bucket-view.ts";
@@ -100,17 +101,14 @@ async function load(stage: Stage, view: BucketView, data: DataSet): Promise<void
   const loadedBytes = new Map<string, number>();
   let sumBytes = 0;
   const startMs = performance.now();
-  const queue = objects.values();
-  const worker = async (): Promise<void> => {
-    for (const { key, bytes } of queue) {
-      await view.load(key, bytes, (byteCount) => {
-        sumBytes += byteCount - (loadedBytes.get(key) ?? 0);
-        loadedBytes.set(key, byteCount);
-        stage.progress(sumBytes / wholeBytes, `${(sumBytes / 1024 / 1024).toFixed(0)} MiB`);
-      });
-    }
-  };
-  await Promise.all(Array.from({ length: LOADS_AT_ONCE }, worker));
+  const limit = pLimit(LOADS_AT_ONCE);
+  await limit.map(objects, ({ key, bytes }) =>
+    view.load(key, bytes, (byteCount) => {
+      sumBytes += byteCount - (loadedBytes.get(key) ?? 0);
+      loadedBytes.set(key, byteCount);
+      stage.progress(sumBytes / wholeBytes, `${(sumBytes / 1024 / 1024).toFixed(0)} MiB`);
+    }),
+  );
   const seconds = (performance.now() - startMs) / 1000;
   stage.verified(`loaded in ${seconds.toFixed(1)} s`);
 }
