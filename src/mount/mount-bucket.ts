@@ -7,7 +7,7 @@
  */
 
 import { readFileSync } from "node:fs";
-import { inBackground, type Log, messageOf } from "../base/log.ts";
+import { type Log, messageOf } from "../base/log.ts";
 import { MIB } from "../base/sizes.ts";
 import { createFileSystem, errnoOf, type FileSystem, tgidOf } from "../fs/index.ts";
 import {
@@ -27,9 +27,9 @@ import {
 import { type Addon, addon as loadAddon } from "../native/index.ts";
 import { openReader } from "../read/index.ts";
 import {
-  type BucketClient,
   createObjectClient,
   environmentCredentials,
+  type ObjectClient,
   type ObjectClientOptions,
 } from "../s3/index.ts";
 import { startUpload } from "../write/index.ts";
@@ -69,9 +69,6 @@ export async function mountBucket(options: MountOptions, context: MountContext):
   try {
     const mount = new Mount(options, context.log, { native, client, budgetBytes });
     await mount.start();
-    if (!options.readOnly) {
-      inBackground(context.log, "loading what uploads need", client.prepareUploads());
-    }
     return mount;
   } catch (error) {
     client.close();
@@ -137,7 +134,7 @@ function readBundle(path: string): string {
 
 interface Ends {
   readonly native: Addon;
-  readonly client: BucketClient;
+  readonly client: ObjectClient;
   readonly budgetBytes: number;
 }
 

@@ -65,20 +65,11 @@ export interface ObjectClientOptions {
   readonly log: Log;
 }
 
-/** The client of one bucket. */
-export interface BucketClient extends ObjectClient {
-  /**
-   * Loads what multipart uploads and deletions need, 130 ms of the event loop, ahead of the first of
-   * them. Sends nothing.
-   */
-  prepareUploads(): Promise<void>;
-}
-
-export function createObjectClient(options: ObjectClientOptions): BucketClient {
+export function createObjectClient(options: ObjectClientOptions): ObjectClient {
   return new Client(options);
 }
 
-class Client implements BucketClient {
+class Client implements ObjectClient {
   readonly #transport: Transport;
   readonly #retrier: Retrier;
   readonly #path: DirectPath;
@@ -165,10 +156,6 @@ class Client implements BucketClient {
 
   delete(key: string, signal?: AbortSignal): Promise<void> {
     return deleteObject(this.#uploads, key, signal);
-  }
-
-  async prepareUploads(): Promise<void> {
-    await this.#uploads.sdk.load();
   }
 
   close(): void {

@@ -13,7 +13,7 @@
 
 export type { Checksums } from "./body-check.ts";
 export type { Checksum } from "./checksum.ts";
-export { type BucketClient, createObjectClient, type ObjectClientOptions } from "./client.ts";
+export { createObjectClient, type ObjectClientOptions } from "./client.ts";
 export { environmentCredentials } from "./credentials.ts";
 export { S3Error, type S3ErrorKind } from "./error.ts";
 export type {

@@ -17,7 +17,6 @@ import type { Transport } from "./transport.ts";
 /** What `client.send(command, options)` carries past the SDK. */
 export interface SdkSendOptions extends HttpHandlerOptions {
   readonly name: OperationName;
-  readonly firstByteMs?: number;
   /** The same as `abortSignal`, whose type the SDK keeps wider. */
   readonly signal?: AbortSignal;
 }
@@ -47,7 +46,6 @@ export class SdkHandler {
         path: query === "" ? path : `${path}?${query}`,
         headers,
         body: bodyOf(request.body),
-        firstByteMs: options.firstByteMs,
       },
       options.signal,
     );

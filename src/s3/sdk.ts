@@ -51,7 +51,8 @@ export class Sdk {
   ): Promise<T> {
     try {
       options.signal?.throwIfAborted();
-      return await call(await this.load(), options);
+      this.#loaded ??= this.#load();
+      return await call(await this.#loaded, options);
     } catch (error) {
       if (options.signal?.aborted === true) {
         throw new S3Error("it was given up", { kind: "aborted", ...options.name });
@@ -66,12 +67,6 @@ export class Sdk {
     return this.run({ name }, ({ client, module }) =>
       resolveTarget(client, new module.HeadBucketCommand({ Bucket: this.#options.bucket })),
     );
-  }
-
-  /** Loads the module and makes the client, once. */
-  load(): Promise<LoadedSdk> {
-    this.#loaded ??= this.#load();
-    return this.#loaded;
   }
 
   async #load(): Promise<LoadedSdk> {

@@ -1,10 +1,10 @@
 /**
- * What changes the bucket. Objects and parts go the direct way, as the caller's blocks; what begins and
- * ends a multipart upload, and DeleteObject, are rare enough for the SDK.
+ * What changes the bucket. Uploads go the direct way, bodies as the caller's blocks; what is rare goes
+ * through the SDK.
  */
 
-import { badAnswer, type OperationName } from "./answer-error.ts";
-import type { Checksum, ChecksumAlgorithm } from "./checksum.ts";
+import { badAnswer, errorOfAnswer, type OperationName } from "./answer-error.ts";
+import type { Checksum } from "./checksum.ts";
 import type { DirectCall, DirectPath } from "./direct-path.ts";
 import { S3Error } from "./error.ts";
 import type {
@@ -15,10 +15,13 @@ import type {
   UploadedPart,
   UploadPartRequest,
 } from "./object-client.ts";
+import { ProtocolError } from "./protocol-error.ts";
 import type { Headers } from "./response-head.ts";
 import type { Retrier } from "./retry.ts";
 import type { Sdk } from "./sdk.ts";
 import type { SdkSendOptions } from "./sdk-handler.ts";
+import type { TransportResponse } from "./transport-request.ts";
+import { escaped, textOf } from "./xml.ts";
 
 export interface Uploads {
   readonly sdk: Sdk;
@@ -53,26 +56,20 @@ export async function putObject(
 }
 
 export async function createUpload(
-  { bucket, sdk }: Uploads,
+  { path, retrier }: Uploads,
   request: CreateUploadRequest,
   signal?: AbortSignal,
 ): Promise<string> {
   const { checksumAlgorithm, contentType, key } = request;
-  const options = sending("CreateMultipartUpload", key, signal);
-  const output = await sdk.run(options, ({ client, module }) =>
-    client.send(
-      new module.CreateMultipartUploadCommand({
-        Bucket: bucket,
-        Key: key,
-        ...(checksumAlgorithm === undefined
-          ? {}
-          : { ChecksumAlgorithm: ALGORITHM[checksumAlgorithm] }),
-        ...(contentType === undefined ? {} : { ContentType: contentType }),
-      }),
-      options,
-    ),
-  );
-  return present(output.UploadId, options.name, "an UploadId");
+  const signedHeaders: Record<string, string> = {};
+  if (contentType !== undefined) signedHeaders["content-type"] = contentType;
+  if (checksumAlgorithm !== undefined) {
+    signedHeaders["x-amz-checksum-algorithm"] = checksumAlgorithm.toUpperCase();
+  }
+  const operation = "CreateMultipartUpload";
+  const call = { operation, key, method: "POST", query: { uploads: "" }, signedHeaders } as const;
+  const response = await retrier.run(() => path.send(call, signal), signal);
+  return element(response, call, "UploadId");
 }
 
 export async function uploadPart(
@@ -100,38 +97,61 @@ async function send(
   signal: AbortSignal | undefined,
 ): Promise<{ readonly etag: string; readonly headers: Headers }> {
   const { headers } = await retrier.run(() => path.send(call, signal), signal);
-  return { etag: present(headers["etag"], call, "an ETag"), headers };
+  const etag = headers["etag"];
+  if (etag === undefined || etag === "") throw badAnswer(call, 200, "it did not send an ETag");
+  return { etag, headers };
 }
 
 export async function completeUpload(
-  { bucket, completeMs, sdk }: Uploads,
+  { completeMs, path, retrier }: Uploads,
   request: CompleteUploadRequest,
   signal?: AbortSignal,
 ): Promise<Stored> {
   const { ifMatch, ifNoneMatch, key, parts, uploadId } = request;
-  const options = sending("CompleteMultipartUpload", key, signal, { firstByteMs: completeMs });
-  const output = await sdk.run(options, ({ client, module }) =>
-    client.send(
-      new module.CompleteMultipartUploadCommand({
-        Bucket: bucket,
-        Key: key,
-        UploadId: uploadId,
-        // S3 compares it with what it has, and refuses to complete when they differ.
-        MpuObjectSize: parts.reduce((total, part) => total + part.sizeBytes, 0),
-        MultipartUpload: {
-          Parts: parts.map(({ checksum, etag, partNumber }) => ({
-            PartNumber: partNumber,
-            ETag: etag,
-            ...checksumMember(checksum),
-          })),
-        },
-        ...(ifMatch === undefined ? {} : { IfMatch: ifMatch }),
-        ...(ifNoneMatch === undefined ? {} : { IfNoneMatch: ifNoneMatch }),
-      }),
-      options,
-    ),
-  );
-  return { etag: present(output.ETag, options.name, "an ETag") };
+  const headers: Record<string, string> = {};
+  if (ifMatch !== undefined) headers["if-match"] = ifMatch;
+  if (ifNoneMatch !== undefined) headers["if-none-match"] = ifNoneMatch;
+  const objectBytes = parts.reduce((total, part) => total + part.sizeBytes, 0);
+  const call = {
+    operation: "CompleteMultipartUpload",
+    key,
+    method: "POST",
+    query: { uploadId },
+    headers,
+    // S3 compares it with what it has, and refuses to complete when they differ.
+    signedHeaders: { "x-amz-mp-object-size": String(objectBytes) },
+    body: [Buffer.from(partList(parts))],
+    firstByteMs: completeMs,
+  } as const;
+  const complete = async (): Promise<string> => {
+    const response = await path.send(call, signal);
+    // S3 may begin its answer before it knows the outcome, so that an error comes with status 200.
+    if (response.body.includes("<Error>")) throw errorOfAnswer(call, response);
+    return element(response, call, "ETag");
+  };
+  return { etag: await retrier.run(complete, signal) };
+}
+
+function partList(parts: readonly UploadedPart[]): string {
+  const items = parts.map(({ checksum, etag, partNumber }) => {
+    const tag = `Checksum${checksum?.algorithm.toUpperCase()}`;
+    const sum = checksum === undefined ? "" : `<${tag}>${checksum.base64}</${tag}>`;
+    return `<Part><PartNumber>${partNumber}</PartNumber><ETag>${escaped(etag)}</ETag>${sum}</Part>`;
+  });
+  const namespace = "http://s3.amazonaws.com/doc/2006-03-01/";
+  return `<CompleteMultipartUpload xmlns="${namespace}">${items.join("")}</CompleteMultipartUpload>`;
+}
+
+/** The text of an element that an answer must have. */
+function element(response: TransportResponse, name: OperationName, tag: string): string {
+  let text: string | undefined;
+  try {
+    text = textOf(response.body.toString("utf8"), tag);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+  }
+  if (text !== undefined && text !== "") return text;
+  throw badAnswer(name, response.status, `it did not send an ${tag}`);
 }
 
 export async function abortUpload(
@@ -164,38 +184,13 @@ export async function deleteObject(
   );
 }
 
-const ALGORITHM = { crc32c: "CRC32C", crc64nvme: "CRC64NVME" } as const satisfies Record<
-  ChecksumAlgorithm,
-  string
->;
-
-function checksumMember(checksum: Checksum | undefined): {
-  ChecksumCRC32C?: string;
-  ChecksumCRC64NVME?: string;
-} {
-  if (checksum === undefined) return {};
-  return checksum.algorithm === "crc32c"
-    ? { ChecksumCRC32C: checksum.base64 }
-    : { ChecksumCRC64NVME: checksum.base64 };
-}
-
 /** Header and value of a checksum that S3 is to compare with what arrives. */
 function checksumHeader(checksum: Checksum | undefined): Record<string, string> {
   if (checksum === undefined) return {};
   return { [`x-amz-checksum-${checksum.algorithm}`]: checksum.base64 };
 }
 
-function sending(
-  operation: string,
-  key: string,
-  signal: AbortSignal | undefined,
-  extra: { readonly firstByteMs?: number } = {},
-): SdkSendOptions {
-  const options = { name: { operation, key }, ...extra };
+function sending(operation: string, key: string, signal: AbortSignal | undefined): SdkSendOptions {
+  const options = { name: { operation, key } };
   return signal === undefined ? options : { ...options, abortSignal: signal, signal };
-}
-
-function present(value: string | undefined, name: OperationName, what: string): string {
-  if (value === undefined || value === "") throw badAnswer(name, 200, `it did not send ${what}`);
-  return value;
 }

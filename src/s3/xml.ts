@@ -38,6 +38,11 @@ export function forEachElement(xml: string, tag: string, visit: (inside: string)
   }
 }
 
+/** `text` as the content of an element. */
+export function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
 function unescaped(text: string): string {
   if (!text.includes("&")) return text;
   return text.replace(ENTITY, (_, decimal?: string, hex?: string, name?: string) => {
