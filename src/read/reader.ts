@@ -26,7 +26,7 @@ const FIRST_BYTES = MIB;
 /** The first GET of a run elsewhere: the read that showed it, and three times its size ahead. */
 const RUN_START_FACTOR = 4;
 const STREAMS_MAX = 4;
-/** A run that was not read for this many reads of its handle is over when another one begins. */
+/** A run that was not read for this many reads of its handle is over. */
 const STREAM_READS_IDLE = 32;
 /** How many reads that stood alone are remembered, to see the run in what follows. */
 const ENDS_MAX = 8;
@@ -103,6 +103,7 @@ class Reader implements ObjectReader {
       const reads = this.#readsUpTo(offset) + 1;
       this.#ends.push({ offset: offset + clipped, reads });
       if (this.#ends.length > ENDS_MAX) this.#ends.shift();
+      if (this.#reads % STREAM_READS_IDLE === 0) this.#dropIdleStreams(STREAMS_MAX);
     }
     return this.#readExactly(offset, clipped);
   }
@@ -142,7 +143,7 @@ class Reader implements ObjectReader {
     } else {
       return undefined;
     }
-    this.#dropIdleStreams();
+    this.#dropIdleStreams(STREAMS_MAX - 1);
     const stream = new Stream({
       source: this.#source,
       speculation: this.#speculation,
@@ -159,11 +160,10 @@ class Reader implements ObjectReader {
     return this.#ends.find((end) => end.offset === offset)?.reads ?? 0;
   }
 
-  #dropIdleStreams(): void {
+  /** Leaves `most` of the runs at the most, and none that is over. */
+  #dropIdleStreams(most: number): void {
     const oldest = this.#reads - STREAM_READS_IDLE;
-    const kept = this.#streams
-      .filter((stream) => stream.lastRead >= oldest)
-      .slice(0, STREAMS_MAX - 1);
+    const kept = this.#streams.filter((stream) => stream.lastRead >= oldest).slice(0, most);
     for (const stream of this.#streams) if (!kept.includes(stream)) stream.detach();
     this.#streams = kept;
   }

@@ -22,6 +22,8 @@ import { ReadWindow } from "./window.ts";
 const BEHIND_BYTES = 4 * MIB;
 /** How far past the end a request may lie and still be of the run: one of the kernel's, early. */
 const SKIP_BYTES_MAX = MIB;
+/** A read that begins this far behind the last one jumps: the kernel sends none so much too early. */
+const JUMP_BYTES_MIN = 2 * MIB;
 /** Never more for one reader: 250 ms of latency at 1 GiB/s. */
 const WINDOW_BYTES_MAX = 256 * MIB;
 
@@ -46,6 +48,8 @@ export class Stream {
   #parts: Part[] = [];
   #end: number;
   #position: number;
+  /** Where the last jump ended: a read that goes on there shows that the reader has moved. */
+  #jumpEnd = -1;
   #window: ReadWindow;
 
   constructor(options: StreamOptions) {
@@ -74,7 +78,7 @@ export class Stream {
    */
   read(offset: number, byteCount: number): ReadReply | Promise<ReadReply> | undefined {
     const end = offset + byteCount;
-    if (end > this.#position) {
+    if (end > this.#position && this.#goesOn(offset, end)) {
       this.#window.advance(end - this.#position, this.#nowMs());
       this.#position = end;
     }
@@ -88,6 +92,17 @@ export class Stream {
     if (reply.arrived()) return reply;
     this.#window.wait();
     return reply.wait();
+  }
+
+  /**
+   * Whether a read beyond the position takes the run along. One that jumps ahead is served from what is
+   * held, but only when the next continues it has the reader moved: a random reader who now and then
+   * hits what is held shall not have it read ahead for ever.
+   */
+  #goesOn(offset: number, end: number): boolean {
+    if (offset - this.#position < JUMP_BYTES_MIN || offset === this.#jumpEnd) return true;
+    this.#jumpEnd = end;
+    return false;
   }
 
   /** Gives up about `wanted` blocks that no read waits for: behind first, then furthest ahead. */
