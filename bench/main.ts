@@ -184,8 +184,9 @@ async function measureCell(
   });
   try {
     const before = mounted.usage();
-    const figure = await cell.job.measure(mounted, cell.round);
+    const { cleanUp, ...figure } = await cell.job.measure(mounted, cell.round);
     const after = mounted.usage();
+    await cleanUp?.();
     return {
       job: cell.job.name,
       contender: cell.contender.name,

@@ -1,5 +1,5 @@
 /**
- * The way of everything that moves bytes or names (GET, HEAD, LIST, PUT and multipart uploads) to the
+ * The way of everything that moves bytes or names (GET, HEAD, LIST, PUT, DELETE, multipart) to the
  * bucket, without the SDK: 20 microseconds a request where the SDK takes 400, or 2,000 while it is cold. Signs, sends, and turns error answers into S3Errors; does not retry
  * but for what it can put right itself: a wrong clock, and credentials that have just expired.
  */
@@ -16,7 +16,7 @@ import type { Transport } from "./transport.ts";
 import type { TransportResponse } from "./transport-request.ts";
 
 export interface DirectCall extends OperationName {
-  readonly method: "GET" | "HEAD" | "POST" | "PUT";
+  readonly method: "DELETE" | "GET" | "HEAD" | "POST" | "PUT";
   readonly query?: Readonly<Record<string, string>>;
   /** Headers that need no signature. */
   readonly headers?: Readonly<Record<string, string>>;

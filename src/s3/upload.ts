@@ -1,6 +1,6 @@
 /**
- * What changes the bucket. Uploads go the direct way, bodies as the caller's blocks; what is rare goes
- * through the SDK.
+ * What changes the bucket, bodies as the caller's blocks. Only AbortMultipartUpload, the way out of a
+ * failure, is rare enough for the SDK.
  */
 
 import { badAnswer, errorOfAnswer, type OperationName } from "./answer-error.ts";
@@ -174,14 +174,12 @@ export async function abortUpload(
 }
 
 export async function deleteObject(
-  { bucket, sdk }: Uploads,
+  { path, retrier }: Uploads,
   key: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const options = sending("DeleteObject", key, signal);
-  await sdk.run(options, ({ client, module }) =>
-    client.send(new module.DeleteObjectCommand({ Bucket: bucket, Key: key }), options),
-  );
+  const call = { operation: "DeleteObject", key, method: "DELETE" } as const;
+  await retrier.run(() => path.send(call, signal), signal);
 }
 
 /** Header and value of a checksum that S3 is to compare with what arrives. */
