@@ -17,15 +17,10 @@ import type { ObjectClient, Stored, UploadedPart } from "../s3/index.ts";
 import { WriteError, type WriteErrorKind } from "./error.ts";
 import { type ExpectedObject, md5OfBody, md5OfParts, storedAfterAll } from "./lost-reply.ts";
 import { type Crc32c, OutgoingPart } from "./outgoing-part.ts";
+import { UploadPace } from "./upload-pace.ts";
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 const PARTS_MAX = 10_000;
-/**
- * Parts of one file under way. At 8 MiB a part and 100 ms an upload this is 480 MiB/s; and it is all
- * the memory that one writer takes, because the next part is begun only when one of them is done.
- */
-const PARTS_IN_FLIGHT_MAX = 6;
-
 export interface UploadOptions {
   readonly client: ObjectClient;
   readonly pool: BlockPool;
@@ -80,6 +75,7 @@ class SequentialUpload implements Upload {
   /** Requests that lend blocks or must end before the upload is aborted. They never reject. */
   readonly #inFlight = new Set<Promise<void>>();
   #blocksHeld = 0;
+  readonly #pace = new UploadPace();
   /** The last write that had to wait. */
   #tail: Promise<number> | undefined;
   #completion: Promise<Stored> | undefined;
@@ -147,7 +143,7 @@ class SequentialUpload implements Upload {
     while (at < data.length) {
       if (this.#part.full) this.#send();
       if (this.#part.needsBlock) {
-        const ahead = this.#part.byteCount > 0 || this.#inFlight.size < PARTS_IN_FLIGHT_MAX;
+        const ahead = this.#part.byteCount > 0 || this.#inFlight.size < this.#pace.partsInFlightMax;
         const block = ahead ? pool.tryTake("write", this.#blocksHeld) : undefined;
         if (block === undefined) break;
         this.#addBlock(block);
@@ -207,7 +203,9 @@ class SequentialUpload implements Upload {
     const uploadId = this.#uploadId;
     this.#track(async () => {
       try {
-        this.#uploaded[part.partNumber - 1] = await this.#uploadPart(part, await uploadId);
+        const id = await uploadId;
+        const uploaded = await this.#pace.time(() => this.#uploadPart(part, id));
+        this.#uploaded[part.partNumber - 1] = uploaded;
       } catch (error) {
         this.#fail(error);
       } finally {
