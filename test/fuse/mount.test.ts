@@ -114,7 +114,7 @@ describe("a mount", () => {
 
   test("creates a file in one round trip, and reads ahead by a mebibyte", async () => {
     const { process, readAheadKib } = await start();
-    expect(readAheadKib).toBe(globalThis.process.getuid?.() === 0 ? 1024 : 128);
+    expect(readAheadKib).toBe(globalThis.process.getuid?.() === 0 ? 2048 : 128);
     await writeFile(at("new"), "x");
     const { calls } = await process.report();
     expect(calls).toMatchObject({ create: 1, write: 1 });
