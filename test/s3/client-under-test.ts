@@ -1,5 +1,7 @@
 /** A client with short limits against a raw server, and a sink that keeps what it gets. */
 
+import { afterEach } from "vitest";
+
 import { silentLog } from "../../src/base/log.ts";
 import {
   type BodySink,
@@ -7,6 +9,7 @@ import {
   type ObjectClient,
   type ObjectClientOptions,
 } from "../../src/s3/index.ts";
+import { type RawServer, type Script, startRawServer } from "./raw-server.ts";
 
 export const SHORT_TIMEOUTS = {
   connectMs: 2_000,
@@ -32,6 +35,34 @@ export function clientFor(url: string, options: Partial<ObjectClientOptions> = {
     log: silentLog,
     ...options,
   });
+}
+
+/** Connects a client to a raw server that follows a script; both are closed after each test. */
+export interface Connector {
+  (script: Script, options?: Partial<ObjectClientOptions>): Promise<ObjectClient>;
+  /** The server of the last client. */
+  readonly server: RawServer | undefined;
+}
+
+/** To be called where a test file or a `describe` begins. */
+export function connector(defaults: Partial<ObjectClientOptions> = {}): Connector {
+  let server: RawServer | undefined;
+  let client: ObjectClient | undefined;
+  afterEach(async () => {
+    client?.close();
+    await server?.close();
+    server = undefined;
+    client = undefined;
+  });
+  const connect = async (
+    script: Script,
+    options: Partial<ObjectClientOptions> = {},
+  ): Promise<ObjectClient> => {
+    server = await startRawServer(script);
+    client = clientFor(server.url, { ...defaults, ...options });
+    return client;
+  };
+  return Object.defineProperty(connect, "server", { get: () => server }) as Connector;
 }
 
 /** Collects a body in pieces of at most `pieceBytes`. */

@@ -1,33 +1,8 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { connector, MemorySink, patternBytes } from "./client-under-test.ts";
+import { answering, errorXml, type RawRequest, rangeResponse, response } from "./raw-server.ts";
 
-import type { ObjectClient } from "../../src/s3/index.ts";
-import { clientFor, MemorySink, patternBytes } from "./client-under-test.ts";
-import {
-  answering,
-  errorXml,
-  type RawRequest,
-  type RawServer,
-  rangeResponse,
-  response,
-  type Script,
-  startRawServer,
-} from "./raw-server.ts";
-
-let server: RawServer | undefined;
-let client: ObjectClient | undefined;
-
-afterEach(async () => {
-  client?.close();
-  await server?.close();
-  server = undefined;
-  client = undefined;
-});
-
-async function connect(script: Script, options = {}): Promise<ObjectClient> {
-  server = await startRawServer(script);
-  client = clientFor(server.url, options);
-  return client;
-}
+const connect = connector();
 
 describe("reading", () => {
   test("a ranged GET arrives exactly, signed, and asks for the version", async () => {

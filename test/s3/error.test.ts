@@ -1,33 +1,12 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { errorOfAnswer } from "../../src/s3/answer-error.ts";
-import { type ObjectClient, S3Error } from "../../src/s3/index.ts";
+import { S3Error } from "../../src/s3/index.ts";
 import { errorOf } from "../../src/s3/sdk-error.ts";
-import { CREDENTIALS, clientFor, MemorySink } from "./client-under-test.ts";
-import {
-  answering,
-  errorXml,
-  type RawServer,
-  response,
-  type Script,
-  startRawServer,
-} from "./raw-server.ts";
+import { CREDENTIALS, connector, MemorySink } from "./client-under-test.ts";
+import { answering, errorXml, response } from "./raw-server.ts";
 
-let server: RawServer | undefined;
-let client: ObjectClient | undefined;
-
-afterEach(async () => {
-  client?.close();
-  await server?.close();
-  server = undefined;
-  client = undefined;
-});
-
-async function connect(script: Script, options = {}): Promise<ObjectClient> {
-  server = await startRawServer(script);
-  client = clientFor(server.url, { retry: { attemptsMax: 2, baseMs: 1 }, ...options });
-  return client;
-}
+const connect = connector({ retry: { attemptsMax: 2, baseMs: 1 } });
 
 const GET = { key: "k", etag: '"e"', offset: 0, byteCount: 5, objectBytes: 10 };
 
@@ -127,7 +106,7 @@ describe("an error answer", () => {
         kind: "not-found",
       });
     }
-    expect(server?.accepted).toBe(1);
+    expect(connect.server?.accepted).toBe(1);
   });
 
   test("of a server that is not S3 is a bad response on both paths", async () => {
@@ -167,7 +146,7 @@ describe("credentials", () => {
     );
     await expect(client.head("k")).rejects.toMatchObject({ kind: "no-credentials" });
     await expect(client.delete("k")).rejects.toMatchObject({ kind: "no-credentials" });
-    expect(server?.accepted).toBe(0);
+    expect(connect.server?.accepted).toBe(0);
   });
 
   test("that have expired are asked for again, once", async () => {

@@ -1,14 +1,13 @@
 import { crc32 } from "node:zlib";
 
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
-import type { Checksums, GetRequest, ObjectClient } from "../../src/s3/index.ts";
-import { clientFor, MemorySink, patternBytes } from "./client-under-test.ts";
+import type { Checksums, GetRequest } from "../../src/s3/index.ts";
+import { clientFor, connector, MemorySink, patternBytes } from "./client-under-test.ts";
 import {
   answering,
   errorXml,
   type RawRequest,
-  type RawServer,
   rangeResponse,
   response,
   type Script,
@@ -17,21 +16,7 @@ import {
 
 const OBJECT = patternBytes(100_000);
 
-let server: RawServer | undefined;
-let client: ObjectClient | undefined;
-
-afterEach(async () => {
-  client?.close();
-  await server?.close();
-  server = undefined;
-  client = undefined;
-});
-
-async function connect(script: Script, options = {}): Promise<ObjectClient> {
-  server = await startRawServer(script);
-  client = clientFor(server.url, options);
-  return client;
-}
+const connect = connector();
 
 function wanted(sink: MemorySink, offset = 1000, byteCount = 50_000): GetRequest {
   return { key: "k", etag: '"e1"', offset, byteCount, objectBytes: OBJECT.length, sink };
@@ -85,7 +70,7 @@ describe("a body that breaks off", () => {
     await client.get(wanted(sink));
     expect(sink.bytes.equals(OBJECT.subarray(1000, 51_000))).toBe(true);
     expect(ranges).toEqual(["bytes=1000-50999", "bytes=6000-50999"]);
-    expect(server?.accepted).toBe(2);
+    expect(connect.server?.accepted).toBe(2);
   });
 
   test("again and again is given up in the end", async () => {
@@ -112,7 +97,7 @@ describe("an answer that is not what was asked", () => {
     await client.get(wanted(sink, 0, 4096));
     expect(sink.bytes.equals(OBJECT.subarray(0, 4096))).toBe(true);
     await client.get(wanted(new MemorySink(), 0, 4096));
-    expect(server?.accepted).toBe(2);
+    expect(connect.server?.accepted).toBe(2);
   });
 
   test.each([

@@ -1,16 +1,9 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
-import { type ObjectClient, S3Error, type S3ErrorKind } from "../../src/s3/index.ts";
+import { S3Error, type S3ErrorKind } from "../../src/s3/index.ts";
 import { DEFAULT_RETRY_POLICY, Retrier, type RetryClock, systemClock } from "../../src/s3/retry.ts";
-import { clientFor } from "./client-under-test.ts";
-import {
-  answering,
-  errorXml,
-  type RawServer,
-  response,
-  type Script,
-  startRawServer,
-} from "./raw-server.ts";
+import { connector } from "./client-under-test.ts";
+import { answering, errorXml, response } from "./raw-server.ts";
 
 /** Time that passes only by sleeping, and luck that is always `random`. */
 function heldClock(random: number): RetryClock & { readonly slept: number[] } {
@@ -91,21 +84,7 @@ test.each([
 });
 
 describe("over the wire", () => {
-  let server: RawServer | undefined;
-  let client: ObjectClient | undefined;
-
-  afterEach(async () => {
-    client?.close();
-    await server?.close();
-    server = undefined;
-    client = undefined;
-  });
-
-  async function connect(script: Script, options = {}): Promise<ObjectClient> {
-    server = await startRawServer(script);
-    client = clientFor(server.url, options);
-    return client;
-  }
+  const connect = connector();
 
   test.each([500, 502, 503, 504, 429])(
     "HTTP %i is tried again by both paths until it is well",
@@ -129,9 +108,9 @@ describe("over the wire", () => {
       peer.socket.resetAndDestroy();
     });
     await expect(client.head("k")).rejects.toMatchObject({ kind: "network" });
-    expect(server?.accepted).toBe(10);
+    expect(connect.server?.accepted).toBe(10);
     await expect(client.delete("k")).rejects.toMatchObject({ kind: "network" });
-    expect(server?.accepted).toBe(20);
+    expect(connect.server?.accepted).toBe(20);
   });
 
   test("the SDK waits as long as Retry-After says", async () => {
@@ -157,7 +136,7 @@ describe("over the wire", () => {
     const controller = new AbortController();
     const pending = [client.head("k", controller.signal), client.delete("k", controller.signal)];
     const outcomes = Promise.allSettled(pending);
-    await expect.poll(() => server?.accepted).toBe(2);
+    await expect.poll(() => connect.server?.accepted).toBe(2);
     controller.abort();
     for (const outcome of await outcomes)
       expect(outcome).toMatchObject({ reason: { kind: "aborted" } });
@@ -168,10 +147,10 @@ describe("over the wire", () => {
       timeouts: { firstByteMs: 5000 },
     });
     const outcomes = Promise.allSettled([client.head("k"), client.delete("k")]);
-    await expect.poll(() => server?.open).toBe(2);
+    await expect.poll(() => connect.server?.open).toBe(2);
     client.close();
     for (const outcome of await outcomes)
       expect(outcome).toMatchObject({ reason: { kind: "aborted" } });
-    await expect.poll(() => server?.open).toBe(0);
+    await expect.poll(() => connect.server?.open).toBe(0);
   });
 });
