@@ -62,6 +62,8 @@ export async function mountInBackground(
     case "mounted":
       return reply.summary;
     case "failed":
+      // It ends by itself now; whoever reads the message may rely on its being gone.
+      await ended(child);
       throw new CliError("failure", reply.message);
     case "died":
       throw new CliError(
@@ -112,12 +114,17 @@ async function untilAnswered(
 
 /** Ends the daemon, by force if need be; then its mount, if it got so far, is cleared as well. */
 async function stop(child: ChildProcess, directory: string): Promise<void> {
-  const exited = once(child, "exit");
   child.kill("SIGTERM");
-  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
-  await exited;
-  clearTimeout(timer);
+  await ended(child);
   detachMount(directory);
+}
+
+/** Waits until the process is gone, and kills it if that takes too long. */
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
+  await once(child, "exit");
+  clearTimeout(timer);
 }
 
 function daemonEnvironment(environment: BackgroundOptions["environment"]): NodeJS.ProcessEnv {

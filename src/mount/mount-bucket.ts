@@ -255,8 +255,8 @@ class Mount implements Mounted {
     for (const key of stored) this.#log.info(`stored ${JSON.stringify(key)} before unmounting`);
     for (const key of lost) {
       this.#log.error(
-        `${JSON.stringify(key)} could not be stored before unmounting: nothing of it is in the ` +
-          "bucket: --upload-timeout gives uploads more time",
+        `${JSON.stringify(key)} was not known to be stored when the mount ended; unless its last ` +
+          "request had arrived it is not in the bucket: --upload-timeout gives uploads more time",
       );
     }
   }

@@ -32,7 +32,8 @@ const KIND_OF_CODE: ReadonlyMap<string, S3ErrorKind> = new Map<string, S3ErrorKi
   ["ExpiredToken", "expired-credentials"],
   ["TokenRefreshRequired", "expired-credentials"],
   ["PreconditionFailed", "precondition-failed"],
-  ["ConditionalRequestConflict", "precondition-failed"],
+  // Another request for the key was under way: S3 asks for a repetition, which then meets its outcome.
+  ["ConditionalRequestConflict", "server-error"],
   ["NotModified", "precondition-failed"],
   ["InvalidObjectState", "archived"],
   ["KeyTooLongError", "key-too-long"],

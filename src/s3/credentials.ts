@@ -9,7 +9,10 @@ export interface ExpiringCredentials extends Credentials {
   readonly expiration?: Date;
 }
 
-export type CredentialsProvider = () => Promise<ExpiringCredentials>;
+/** `forceRefresh`: what was given last has been refused, and is not to be given again from a cache. */
+export type CredentialsProvider = (options?: {
+  readonly forceRefresh?: boolean;
+}) => Promise<ExpiringCredentials>;
 
 /** As the AWS SDKs do, credentials are renewed this long before they expire. */
 const RENEW_BEFORE_MS = 300_000;
@@ -20,6 +23,8 @@ export class CachedCredentials {
   readonly #now: () => number;
   #current: ExpiringCredentials | undefined;
   #renewal: Promise<ExpiringCredentials> | undefined;
+  /** Whether the server has refused the last ones that the provider gave. */
+  #refused: boolean = false;
 
   constructor(provider: CredentialsProvider, now: () => number = Date.now) {
     this.#provider = provider;
@@ -35,12 +40,16 @@ export class CachedCredentials {
 
   /** What the server no longer accepts is not offered again. */
   forget(credentials: Credentials): void {
-    if (this.#current === credentials) this.#current = undefined;
+    if (this.#current !== credentials) return;
+    this.#current = undefined;
+    this.#refused = true;
   }
 
   async #renew(current: ExpiringCredentials | undefined): Promise<ExpiringCredentials> {
     try {
-      this.#current = await this.#provider();
+      const forceRefresh = this.#refused;
+      this.#current = await this.#provider({ forceRefresh });
+      this.#refused = false;
       return this.#current;
     } catch (error) {
       // Not renewed is not yet expired.
@@ -77,9 +86,15 @@ export function defaultCredentials(profile: string | undefined): CredentialsProv
   let chain: Promise<CredentialsProvider> | undefined;
   const load = async (): Promise<CredentialsProvider> => {
     const { fromNodeProviderChain } = await import("@aws-sdk/credential-providers");
-    return fromNodeProviderChain(profile === undefined ? {} : { profile });
+    // The shared files are read anew each time: tools that renew sessions write them.
+    return fromNodeProviderChain({
+      ...(profile === undefined ? {} : { profile }),
+      ignoreCache: true,
+    });
   };
-  return async () => {
+  return async (options) => {
+    // The chain keeps credentials that name no expiry for ever; a new chain has none.
+    if (options?.forceRefresh === true) chain = undefined;
     chain ??= load();
     return (await chain)();
   };

@@ -63,7 +63,7 @@ export class DirectPath {
     const response = await this.#sendOnce(call, credentials, signal);
     if (response.status < 300) return response;
     const error = errorOfAnswer(call, response);
-    if (!this.#putRight(error, response, credentials)) throw error;
+    if (!this.#putRight(call, error, response, credentials)) throw error;
     const second = await this.#sendOnce(call, await this.#credentials(call), signal);
     if (second.status < 300) return second;
     throw errorOfAnswer(call, second);
@@ -124,12 +124,13 @@ export class DirectPath {
 
   /** Whether another attempt, made differently, may succeed. */
   #putRight(
+    call: DirectCall,
     error: S3Error,
     response: TransportResponse,
     credentials: Credentials | undefined,
   ): boolean {
     if (credentials === undefined) return false;
-    if (error.kind === "expired-credentials") {
+    if (error.kind === "expired-credentials" || mayBeExpired(call, error, credentials)) {
       this.#options.credentials?.forget(credentials);
       return true;
     }
@@ -140,6 +141,11 @@ export class DirectPath {
     this.#clockOffsetMs = offsetMs;
     return true;
   }
+}
+
+/** S3 says ExpiredToken with status 400 in a body, which the answer to a HEAD has not. */
+function mayBeExpired(call: DirectCall, error: S3Error, credentials: Credentials): boolean {
+  return call.method === "HEAD" && error.status === 400 && credentials.sessionToken !== undefined;
 }
 
 function pathOf(call: DirectCall, target: Target): string {

@@ -28,6 +28,9 @@ export interface ExpectedObject {
   readonly md5Etag: () => string | undefined;
 }
 
+/** Somebody waits in close(2), and the request before has taken its time already. */
+const PROOF_MS = 30_000;
+
 /**
  * After `error` from the request that should have stored `expected`: what was stored after all, or
  * undefined when nothing was, or nothing can be proved.
@@ -44,7 +47,8 @@ export async function storedAfterAll(
   try {
     const etag = expected.md5Etag();
     if (etag === undefined) return undefined;
-    const info = await client.head(expected.key, signal);
+    const limit = AbortSignal.timeout(PROOF_MS);
+    const info = await client.head(expected.key, AbortSignal.any([signal, limit]));
     const same = info.sizeBytes === expected.sizeBytes && unquoted(info.etag) === etag;
     return same ? { etag: info.etag } : undefined;
   } catch {

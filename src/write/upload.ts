@@ -12,6 +12,7 @@
 
 import type { Log } from "../base/log.ts";
 import { inBackground, messageOf } from "../base/log.ts";
+import { MIB } from "../base/sizes.ts";
 import type { Block, BlockPool } from "../memory/index.ts";
 import type { ObjectClient, Stored, UploadedPart } from "../s3/index.ts";
 import { WriteError, type WriteErrorKind } from "./error.ts";
@@ -21,6 +22,11 @@ import { UploadPace } from "./upload-pace.ts";
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 const PARTS_MAX = 10_000;
+/** Sooner sent alone than waited with for memory: the least that S3 takes as a part but the last. */
+const EARLY_PART_BYTES = 5 * MIB;
+/** For the clean-up after a failure, which somebody in close(2) waits for. */
+const ABORT_MS = 30_000;
+
 export interface UploadOptions {
   readonly client: ObjectClient;
   readonly pool: BlockPool;
@@ -167,12 +173,17 @@ class SequentialUpload implements Upload {
   }
 
   /**
-   * Waits for a part of ours to give its blocks back; only a writer that has none under way stands
-   * in line for a block, so that each writer can make progress with one part.
+   * Waits for a part of ours to give its blocks back. A writer that has none under way sends what it
+   * has, if that may be a part; only one with less stands in line for a block. So writers share the
+   * pool however large their parts are to be, unless there are more of them than it has 5 MiB.
    */
   async #room(): Promise<void> {
     if (this.#inFlight.size > 0) {
       await Promise.race(this.#inFlight);
+      return;
+    }
+    if (this.#part.byteCount >= EARLY_PART_BYTES) {
+      this.#send();
       return;
     }
     try {
@@ -358,7 +369,7 @@ class SequentialUpload implements Upload {
       return;
     }
     try {
-      await client.abortUpload(key, uploadId);
+      await client.abortUpload(key, uploadId, AbortSignal.timeout(ABORT_MS));
     } catch (error) {
       log.warn(
         `the parts of the failed upload of ${JSON.stringify(key)} stay in the bucket, unseen but ` +

@@ -56,3 +56,17 @@ test("credentials that cannot be renewed serve until they expire, and failures a
   broken = false;
   expect((await cached.get()).accessKeyId).toBe("a");
 });
+
+test("after a refusal the provider is told not to give the same from a cache, until it has given others", async () => {
+  const asked: (boolean | undefined)[] = [];
+  const cached = new CachedCredentials(async (options) => {
+    asked.push(options?.forceRefresh);
+    return { ...KEYS };
+  });
+  const first = await cached.get();
+  cached.forget(first);
+  const second = await cached.get();
+  cached.forget(first);
+  expect(await cached.get()).toBe(second);
+  expect(asked).toEqual([false, true]);
+});

@@ -18,7 +18,7 @@ const TABLE = [
   [403, "SignatureDoesNotMatch", "invalid-credentials"],
   [400, "ExpiredToken", "expired-credentials"],
   [412, "PreconditionFailed", "precondition-failed"],
-  [409, "ConditionalRequestConflict", "precondition-failed"],
+  [409, "ConditionalRequestConflict", "server-error"],
   [403, "InvalidObjectState", "archived"],
   [400, "KeyTooLongError", "key-too-long"],
   [400, "EntityTooLarge", "too-large"],

@@ -55,6 +55,8 @@ export class StoreDouble implements ObjectClient {
   readonly log: string[] = [];
   /** The most parts that were under way at once. */
   partsInFlightMost = 0;
+  /** Summing bit by bit is too slow for megabytes. */
+  checksChecksums: boolean = true;
   /** Runs before a request takes effect: to hold it, or to fail it by throwing. */
   before: (operation: StoreOperation, count: number) => Promise<void> | void = () => {};
   /** Runs after it took effect: to lose the reply by throwing. */
@@ -63,6 +65,7 @@ export class StoreDouble implements ObjectClient {
   answer: (part: UploadedPart) => UploadedPart = (part) => part;
   readonly #counts = new Map<StoreOperation, number>();
   #partsInFlight = 0;
+  #uploadsMade = 0;
 
   head(key: string): Promise<ObjectInfo> {
     return this.#perform("head", undefined, () => {
@@ -87,7 +90,8 @@ export class StoreDouble implements ObjectClient {
   createUpload(request: CreateUploadRequest, signal?: AbortSignal): Promise<string> {
     return this.#perform("create", signal, () => {
       if (request.checksumAlgorithm !== "crc32c") throw new Error("no checksum algorithm");
-      const uploadId = `upload-${this.#counts.get("create")}`;
+      this.#uploadsMade += 1;
+      const uploadId = `upload-${this.#uploadsMade}`;
       this.uploads.set(uploadId, new Map());
       return uploadId;
     });
@@ -172,6 +176,7 @@ export class StoreDouble implements ObjectClient {
 
   #checked(body: readonly Uint8Array[], base64: string | undefined): Buffer {
     const bytes = Buffer.concat(body);
+    if (!this.checksChecksums) return bytes;
     const sum = Buffer.alloc(4);
     sum.writeUInt32BE(crc32cByBits(bytes, 0));
     if (sum.toString("base64") !== base64) throw s3Failure("rejected");

@@ -171,6 +171,32 @@ describe("what is sent", () => {
 });
 
 describe("back-pressure", () => {
+  test("writers whose unfinished parts fill the pool send what they have, and all finish", async () => {
+    const pool = testPool(24, { takeTimeoutMs: 1000 });
+    const store = new StoreDouble();
+    stores.push(store);
+    const bytes = pattern(16 * MIB);
+    const writers = ["a", "b", "c", "d"].map((key) =>
+      startUpload({
+        client: store,
+        pool,
+        crc32c: () => 0,
+        key,
+        partBytes: 8 * MIB,
+        log: silentLog,
+      }),
+    );
+    store.checksChecksums = false;
+    for (let at = 0; at < bytes.length; at += MIB) {
+      const data = bytes.subarray(at, at + MIB);
+      await Promise.all(writers.map((upload) => upload.write(at, data)));
+    }
+    await Promise.all(writers.map((upload) => upload.complete()));
+    for (const key of ["a", "b", "c", "d"]) {
+      expect(store.objects.get(key)?.bytes.equals(bytes)).toBe(true);
+    }
+  });
+
   test("at most four parts are under way to a server nearby, and the writer waits", async () => {
     const { store, upload } = setUp();
     const gate = deferred<void>();
