@@ -99,11 +99,8 @@ class Reader implements ObjectReader {
       this.#renew();
       const reply = stream.read(offset, clipped);
       if (reply !== undefined) return reply;
-    } else {
-      const reads = this.#readsUpTo(offset) + 1;
-      this.#ends.push({ offset: offset + clipped, reads });
-      if (this.#ends.length > ENDS_MAX) this.#ends.shift();
-      if (this.#reads % STREAM_READS_IDLE === 0) this.#dropIdleStreams(STREAMS_MAX);
+    } else if (this.#reads % STREAM_READS_IDLE === 0) {
+      this.#dropIdleStreams(STREAMS_MAX);
     }
     return this.#readExactly(offset, clipped);
   }
@@ -132,15 +129,22 @@ class Reader implements ObjectReader {
     return nearest;
   }
 
-  /** A new run, if a read at `offset` looks like one: the first at the start, or one that continues. */
+  /**
+   * A new run, if a read at `offset` looks like one: the first at the start, or one that continues.
+   * Otherwise the read stands alone, and is remembered as such.
+   */
   #begin(offset: number, byteCount: number): Stream | undefined {
     const { objectBytes, partBytes } = this.#source;
+    // An exact read that ended here, and those before it without a gap, and this one.
+    const reads = (this.#ends.find((end) => end.offset === offset)?.reads ?? 0) + 1;
     let firstBytes: number;
     if (this.#reads === 1 && offset === 0) {
       firstBytes = objectBytes <= partBytes ? objectBytes : FIRST_BYTES;
-    } else if (this.#readsUpTo(offset) + 1 >= RUN_READS_MIN) {
+    } else if (reads >= RUN_READS_MIN) {
       firstBytes = byteCount * RUN_START_FACTOR;
     } else {
+      this.#ends.push({ offset: offset + byteCount, reads });
+      if (this.#ends.length > ENDS_MAX) this.#ends.shift();
       return undefined;
     }
     this.#dropIdleStreams(STREAMS_MAX - 1);
@@ -153,11 +157,6 @@ class Reader implements ObjectReader {
     });
     this.#streams.unshift(stream);
     return stream;
-  }
-
-  /** How many exact reads in a row ended at `offset`. */
-  #readsUpTo(offset: number): number {
-    return this.#ends.find((end) => end.offset === offset)?.reads ?? 0;
   }
 
   /** Leaves `most` of the runs at the most, and none that is over. */

@@ -1,7 +1,8 @@
 /**
  * The way of everything that moves bytes or names (GET, HEAD, LIST, PUT, DELETE, multipart) to the
- * bucket, without the SDK: 20 microseconds a request where the SDK takes 400, or 2,000 while it is cold. Signs, sends, and turns error answers into S3Errors; does not retry
- * but for what it can put right itself: a wrong clock, and credentials that have just expired.
+ * bucket, without the SDK: 20 microseconds a request where the SDK takes 400, or 2,000 while it is cold.
+ * Signs, sends, and turns error answers into S3Errors; does not retry but for what it can put right
+ * itself: a wrong clock, and credentials that have just expired.
  */
 
 import { messageOf } from "../base/log.ts";

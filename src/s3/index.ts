@@ -2,13 +2,13 @@
  * The object store's language: one bucket behind the `ObjectClient` interface. The only layer that
  * knows HTTP, signatures and S3's XML; it knows nothing of files.
  *
- *     get, head, list ─▶ direct-path ─┐
- *                                     ├─▶ transport ─▶ connection-pool ─▶ connection ─▶ socket
- *     put, upload, delete ─▶ sdk ─────┘                  (bodies land in the caller's sink)
+ *     get, head, list, put, upload, delete ─▶ direct-path ─┐
+ *                                                          ├─▶ transport ─▶ connection-pool ─▶ socket
+ *     abort, where the bucket is ─▶ sdk ───────────────────┘       (bodies land in the caller's sink)
  *
- * Reads sign and send by themselves, because the SDK costs twenty times the request; everything that
- * is not hot goes through @aws-sdk/client-s3 over the same transport. Both retry by one policy, and all
- * failures are an `S3Error` with one of a closed set of kinds.
+ * What moves bytes or names is signed and sent here, because the SDK costs twenty times the request;
+ * what is rare goes through @aws-sdk/client-s3 over the same transport. Both retry by one policy, and
+ * all failures are an `S3Error` with one of a closed set of kinds.
  */
 
 export type { Checksums } from "./body-check.ts";

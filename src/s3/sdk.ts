@@ -1,6 +1,6 @@
 /**
- * The SDK's client, loaded when it is first needed: its module takes 130 ms of the event loop, and a
- * mount that only reads never needs it. Everything that is not hot goes through it.
+ * The SDK's client, loaded when it is first needed: its module takes 130 ms of the event loop, and
+ * most mounts never need it. What is rare goes through it, and the rules of where a bucket is.
  */
 
 import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3";

@@ -37,10 +37,8 @@ export async function putObject(
   request: PutRequest,
   signal?: AbortSignal,
 ): Promise<Stored> {
-  const { body, checksum, contentType, ifMatch, ifNoneMatch, key } = request;
-  const headers: Record<string, string> = {};
-  if (ifMatch !== undefined) headers["if-match"] = ifMatch;
-  if (ifNoneMatch !== undefined) headers["if-none-match"] = ifNoneMatch;
+  const { body, checksum, contentType, key } = request;
+  const headers = conditionHeaders(request);
   const signedHeaders = checksumHeader(checksum);
   if (contentType !== undefined) signedHeaders["content-type"] = contentType;
   const call = {
@@ -107,10 +105,8 @@ export async function completeUpload(
   request: CompleteUploadRequest,
   signal?: AbortSignal,
 ): Promise<Stored> {
-  const { ifMatch, ifNoneMatch, key, parts, uploadId } = request;
-  const headers: Record<string, string> = {};
-  if (ifMatch !== undefined) headers["if-match"] = ifMatch;
-  if (ifNoneMatch !== undefined) headers["if-none-match"] = ifNoneMatch;
+  const { key, parts, uploadId } = request;
+  const headers = conditionHeaders(request);
   const objectBytes = parts.reduce((total, part) => total + part.sizeBytes, 0);
   const call = {
     operation: "CompleteMultipartUpload",
@@ -180,6 +176,16 @@ export async function deleteObject(
 ): Promise<void> {
   const call = { operation: "DeleteObject", key, method: "DELETE" } as const;
   await retrier.run(() => path.send(call, signal), signal);
+}
+
+function conditionHeaders({
+  ifMatch,
+  ifNoneMatch,
+}: PutRequest | CompleteUploadRequest): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (ifMatch !== undefined) headers["if-match"] = ifMatch;
+  if (ifNoneMatch !== undefined) headers["if-none-match"] = ifNoneMatch;
+  return headers;
 }
 
 /** Header and value of a checksum that S3 is to compare with what arrives. */
