@@ -3,12 +3,18 @@
  * dies or takes too long. This process loads nothing of the file system, so that it starts at once.
  */
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import { Socket } from "node:net";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { DAEMON_CHANNEL_FD, type DaemonAnswer, receiveLine, sendLine } from "./daemon-channel.ts";
+import {
+  DAEMON_CHANNEL_FD,
+  DAEMON_DEVICE_FD,
+  type DaemonAnswer,
+  receiveLine,
+  sendLine,
+} from "./daemon-channel.ts";
 import { CliError } from "./error.ts";
 import type { MountCommand } from "./mount-command.ts";
 import { detachMount } from "./mount-point.ts";
@@ -41,18 +47,22 @@ export async function mountInBackground(
 ): Promise<string> {
   const { daemonPath = fileURLToPath(new URL("./daemon.js", import.meta.url)) } = background;
   const { options, log, warnings } = command;
+  const { deviceFd } = options;
+  const stdio: StdioOptions = ["ignore", "ignore", "ignore", "pipe"];
+  if (deviceFd !== undefined) stdio[DAEMON_DEVICE_FD] = deviceFd;
   const child = spawn(process.execPath, [daemonPath, options.bucket, options.directory], {
     cwd: "/",
     detached: true,
     env: daemonEnvironment(background.environment),
-    stdio: ["ignore", "ignore", "ignore", "pipe"],
+    stdio,
   });
   const socket = child.stdio[DAEMON_CHANNEL_FD];
   if (!(socket instanceof Socket)) {
     throw new CliError("failure", `the mount process could not be started: ${process.execPath}`);
   }
   const answer = receiveLine<DaemonAnswer>(socket);
-  sendLine(socket, { options, log, warnings });
+  const passed = deviceFd === undefined ? {} : { deviceFd: DAEMON_DEVICE_FD };
+  sendLine(socket, { options: { ...options, ...passed }, log, warnings });
 
   const readyTimeoutMs = background.readyTimeoutMs ?? READY_TIMEOUT_MS;
   const reply = await untilAnswered(child, answer, readyTimeoutMs);

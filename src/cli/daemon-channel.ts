@@ -10,6 +10,8 @@ import type { LogOptions } from "./mount-command.ts";
 
 /** The daemon's descriptor for the socket. */
 export const DAEMON_CHANNEL_FD = 3;
+/** Its descriptor for the device that the command was passed, if it was. */
+export const DAEMON_DEVICE_FD = 4;
 
 export interface DaemonOrder {
   readonly options: MountOptions;

@@ -10,7 +10,7 @@ import { type Command, parseCommand } from "./command.ts";
 import { CliError, exitStatusOf } from "./error.ts";
 import { openLog } from "./log-choice.ts";
 import type { MountCommand } from "./mount-command.ts";
-import { checkMountPoint } from "./mount-point.ts";
+import { checkDevice, checkMountPoint } from "./mount-point.ts";
 import { serve } from "./serve.ts";
 
 const NODE_MIN = [20, 19] as const;
@@ -46,7 +46,9 @@ async function run(command: Command): Promise<number> {
 }
 
 async function mount(command: MountCommand): Promise<number> {
-  checkMountPoint(command.options.directory);
+  const { deviceFd, directory } = command.options;
+  if (deviceFd === undefined) checkMountPoint(directory);
+  else checkDevice(deviceFd, directory);
   if (command.foreground) return mountInForeground(command);
 
   for (const warning of command.warnings) process.stderr.write(`mount-s3-ts: ${warning}\n`);

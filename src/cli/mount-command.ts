@@ -60,6 +60,7 @@ export function parseMountCommand(args: readonly string[], invoker: Invoker): Ma
       bucket,
       prefix,
       directory: resolve(invoker.workingDirectory, directoryArgument),
+      deviceFd: passedDevice(directoryArgument, values),
       metadataTtl: zeroTtl ? { kind: "minimal" } : metadataTtl,
       uid: values.uid ?? invoker.uid,
       gid: values.gid ?? invoker.gid,
@@ -79,6 +80,7 @@ interface Settled {
   readonly bucket: string;
   readonly prefix: string;
   readonly directory: string;
+  readonly deviceFd: number | undefined;
   readonly metadataTtl: MetadataTtl;
   readonly uid: number;
   readonly gid: number;
@@ -130,13 +132,22 @@ function takePositionals(positionals: readonly string[]) {
   if (directoryArgument === "") {
     throw new CliError("usage", `the directory to mount at is empty: write ${USAGE}`);
   }
-  if (/^\/dev\/fd\/\d+$/.test(directoryArgument)) {
-    throw new CliError(
-      "usage",
-      `mounting at a descriptor, "${directoryArgument}", is not yet supported: name a directory`,
-    );
-  }
   return { bucketArgument, directoryArgument };
+}
+
+/** Options of mount(2), which whoever passes a descriptor has called already. */
+const OPTIONS_OF_MOUNTING = ["read-only", "auto-unmount", "allow-other", "allow-root"] as const;
+
+/** The descriptor that "/dev/fd/N" names: of /dev/fuse, mounted by whoever passes it. */
+function passedDevice(directoryArgument: string, values: MountValues): number | undefined {
+  const digits = /^\/dev\/fd\/(\d{1,7})$/.exec(directoryArgument)?.[1];
+  if (digits === undefined) return undefined;
+  const given = OPTIONS_OF_MOUNTING.find((name) => values[name]);
+  if (given === undefined) return Number(digits);
+  throw new CliError(
+    "usage",
+    `--${given} cannot be used with ${directoryArgument}: it is up to whoever mounts that descriptor, so give the option to mount(2) instead`,
+  );
 }
 
 /** `bucket`, `s3://bucket` or `s3://bucket/prefix/`. */

@@ -4,7 +4,7 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { readFileSync, statSync } from "node:fs";
+import { fstatSync, readFileSync, readlinkSync, type Stats, statSync } from "node:fs";
 import { CliError } from "./error.ts";
 
 /** Throws a failure unless `directory` is a directory on which nothing is mounted. */
@@ -27,6 +27,35 @@ export function checkMountPoint(directory: string): void {
       `mount point ${directory} is already mounted: unmount it first (umount ${directory}) or name another directory`,
     );
   }
+}
+
+/** Number of the device /dev/fuse: 10 for miscellaneous devices, and 229 (the kernel's devices.txt). */
+const FUSE_RDEV = (10 << 8) | 229;
+
+/** Throws a failure unless `fd`, which the user calls `name`, is an open /dev/fuse. */
+export function checkDevice(fd: number, name: string): void {
+  const remedy = "pass an open /dev/fuse that has been mounted with mount(2)";
+  let found: Stats;
+  try {
+    found = fstatSync(fd);
+  } catch (error) {
+    throw new CliError(
+      "failure",
+      `mount point ${name} is not a valid file descriptor: this process has none of that number: ${remedy}`,
+      { cause: error },
+    );
+  }
+  if (found.isCharacterDevice() && found.rdev === FUSE_RDEV) return;
+  throw new CliError(
+    "failure",
+    `expected mount point ${name} to be a file descriptor of /dev/fuse, but got ${kindOf(found, fd)}: ${remedy}`,
+  );
+}
+
+function kindOf(found: Stats, fd: number): string {
+  if (found.isFIFO()) return "a pipe";
+  if (found.isSocket()) return "a socket";
+  return readlinkSync(`/proc/self/fd/${fd}`);
 }
 
 function reasonNotUsable(directory: string, error: unknown): string {

@@ -11,6 +11,7 @@ export type FuseErrorKind =
   | "dead-mount"
   | "no-device"
   | "mount-refused"
+  | "not-mounted"
   | "fusermount-missing"
   | "fusermount-failed"
   | "allow-other-refused"

@@ -1,6 +1,7 @@
 /**
  * The door of the fuse layer: the language of the kernel's FUSE protocol, and nothing of what is
- * said in it. `mountDirectory` makes a directory a mount, `serve` answers the kernel's requests with
+ * said in it. `mountDirectory` makes a directory a mount, `adoptDevice` takes over one that
+ * others made, `serve` answers the kernel's requests with
  * the `Operations` it is given. The layer knows neither S3 nor any file system; only it knows the
  * wire.
  *
@@ -12,4 +13,5 @@ export type { FuseError, FuseErrorKind } from "./error.ts";
 export { type MountDirectoryOptions, type MountPoint, mountDirectory } from "./mount-point.ts";
 export type { Agreement } from "./negotiation.ts";
 export type { Operations, RenameRequest, Reply } from "./operations.ts";
+export { adoptDevice } from "./passed-device.ts";
 export { type Session, type SessionGauges, type SessionOptions, serve } from "./session.ts";

@@ -75,13 +75,13 @@ export async function mountDirectory(options: MountDirectoryOptions): Promise<Mo
 interface Mounted {
   readonly directory: string;
   readonly fd: number;
-  readonly guard: UnmountGuard | undefined;
+  readonly guard?: UnmountGuard | undefined;
   readonly device: string | undefined;
 }
 
 /** A directory that is mounted, until it is unmounted by us or by anyone. */
 export class MountPoint {
-  /** Absolute and without links. */
+  /** Absolute and without links; what names the descriptor where somebody else mounted. */
   readonly directory: string;
   /** Of /dev/fuse, non-blocking. `close` closes it. */
   readonly fd: number;
@@ -97,7 +97,10 @@ export class MountPoint {
   readonly #guard: UnmountGuard | undefined;
   #closed: boolean = false;
 
-  constructor(options: MountDirectoryOptions, mounted: Mounted) {
+  constructor(
+    options: Pick<MountDirectoryOptions, "addon" | "log" | "allowRoot">,
+    mounted: Mounted,
+  ) {
     this.directory = mounted.directory;
     this.fd = mounted.fd;
     this.allowedUids = options.allowRoot ? [0, ownIds().uid] : undefined;

@@ -11,6 +11,7 @@ import { type Log, messageOf } from "../base/log.ts";
 import { MIB } from "../base/sizes.ts";
 import { createFileSystem, errnoOf, type FileSystem, tgidOf } from "../fs/index.ts";
 import {
+  adoptDevice,
   type MountPoint,
   mountDirectory,
   type Operations,
@@ -190,20 +191,9 @@ class Mount implements Mounted {
   }
 
   async start(): Promise<void> {
-    const { allowOther, allowRoot, autoUnmount, directory, readOnly } = this.#options;
     const operations: Operations = this.#fileSystem;
     const { native } = this.#ends;
-    const mountPoint = await mountDirectory({
-      addon: native,
-      log: this.#log,
-      directory,
-      fsname: "mount-s3-ts",
-      subtype: "mount-s3-ts",
-      readOnly,
-      allowOther,
-      allowRoot,
-      autoUnmount,
-    });
+    const mountPoint = await this.#makeMountPoint();
     this.#mountPoint = mountPoint;
     const session = serve({
       addon: native,
@@ -225,6 +215,22 @@ class Mount implements Mounted {
       await this.#closed.catch(() => {});
       throw error;
     }
+  }
+
+  #makeMountPoint(): Promise<MountPoint> {
+    const { allowOther, allowRoot, autoUnmount, deviceFd, directory, readOnly } = this.#options;
+    const ends = { addon: this.#ends.native, log: this.#log };
+    if (deviceFd !== undefined) return adoptDevice({ ...ends, fd: deviceFd, name: directory });
+    return mountDirectory({
+      ...ends,
+      directory,
+      fsname: "mount-s3-ts",
+      subtype: "mount-s3-ts",
+      readOnly,
+      allowOther,
+      allowRoot,
+      autoUnmount,
+    });
   }
 
   async unmount(hurry?: AbortSignal): Promise<void> {

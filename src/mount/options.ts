@@ -13,6 +13,8 @@ export interface MountOptions {
   readonly prefix: string;
   /** Absolute path of the directory to mount at. */
   readonly directory: string;
+  /** An open /dev/fuse that somebody else has mounted; `directory` is then its name, /dev/fd/N. */
+  readonly deviceFd: number | undefined;
   readonly region: string | undefined;
   readonly endpointUrl: string | undefined;
   readonly forcePathStyle: boolean;

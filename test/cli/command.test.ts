@@ -26,6 +26,22 @@ function usageError(...args: string[]): string {
   throw new Error(`accepted: ${args.join(" ")}`);
 }
 
+describe("a mount at a descriptor", () => {
+  test("knows its number", () => {
+    const { options } = parseMount("bucket", "/dev/fd/12");
+    expect(options).toMatchObject({ deviceFd: 12, directory: "/dev/fd/12" });
+  });
+
+  test.each(["--read-only", "--auto-unmount", "--allow-other", "--allow-root"])(
+    "leaves %s to whoever mounted",
+    (flag) => {
+      expect(usageError("bucket", "/dev/fd/3", flag)).toContain(
+        `${flag} cannot be used with /dev/fd/3`,
+      );
+    },
+  );
+});
+
 describe("a mount", () => {
   test("needs no more than a bucket and a directory", () => {
     expect(parseMount("bucket", "dir")).toEqual({
@@ -37,6 +53,7 @@ describe("a mount", () => {
         bucket: "bucket",
         prefix: "",
         directory: "/work/dir",
+        deviceFd: undefined,
         region: undefined,
         endpointUrl: undefined,
         forcePathStyle: false,
@@ -245,7 +262,6 @@ describe("a mistake in the command line is told in one sentence that names it", 
       ["s3://bucket", "dir", "--prefix", "a/"],
       '--prefix "a/" is not allowed with an S3 URI',
     ],
-    ["a descriptor as directory", ["bucket", "/dev/fd/3"], '"/dev/fd/3", is not yet supported'],
     ["an unknown flag", [...OK, "--bogus"], 'unknown option --bogus: "mount-s3-ts --help" lists'],
     ["a flag misspelt", [...OK, "--alow-delete"], "did you mean --allow-delete?"],
     ["an unknown letter", [...OK, "-fx"], "unknown option -x"],
