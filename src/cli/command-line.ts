@@ -48,6 +48,7 @@ export function parseCommandLine<Table extends OptionTable>(
     given.add(token.name);
   }
   refuseConflicts(table, given);
+  refuseIncomplete(table, given);
   return { positionals, values: values as OptionValues<Table> };
 }
 
@@ -61,7 +62,10 @@ function tokenize(table: OptionTable, args: readonly string[]) {
 }
 
 function readValue(option: Option, token: OptionToken): unknown {
-  const { rawName, value: text, inlineValue } = token;
+  const { rawName, inlineValue } = token;
+  // "-l=DIR" means "-l DIR" to mount-s3; Node's tokenizer takes the "=" for a part of the value.
+  const isShort = !rawName.startsWith("--");
+  const text = isShort && inlineValue ? token.value.replace(/^=/, "") : token.value;
   if (!option.value) {
     if (text === undefined) return true;
     throw new CliError("usage", `option ${rawName} takes no value, but got "${text}": remove it`);
@@ -88,6 +92,16 @@ function refuseConflicts(table: OptionTable, given: ReadonlySet<string>): void {
     const other = table[name]?.conflicts?.find((conflict) => given.has(conflict));
     if (other === undefined) continue;
     throw new CliError("usage", `--${name} cannot be used with --${other}: remove one of them`);
+  }
+}
+
+function refuseIncomplete(table: OptionTable, given: ReadonlySet<string>): void {
+  for (const name of given) {
+    const needed = table[name]?.requires;
+    if (needed === undefined || given.has(needed)) continue;
+    const placeholder = table[needed]?.placeholder;
+    const remedy = placeholder === undefined ? `--${needed}` : `--${needed} ${placeholder}`;
+    throw new CliError("usage", `--${name} means nothing without --${needed}: add ${remedy}`);
   }
 }
 

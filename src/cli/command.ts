@@ -8,6 +8,7 @@ import { CliError } from "./error.ts";
 import { renderHelp } from "./help.ts";
 import { type Invoker, type MountCommand, parseMountCommand } from "./mount-command.ts";
 import { MOUNT_TABLE } from "./mount-table.ts";
+import { withSupport } from "./not-yet-supported.ts";
 import { parseSandboxCommand, type SandboxCommandOptions } from "./sandbox-table.ts";
 
 export type Command =
@@ -44,7 +45,7 @@ function parseDemo(rest: readonly string[]): Command {
 }
 
 function mainHelp(): string {
-  return renderHelp(MOUNT_TABLE, {
+  return renderHelp(withSupport(MOUNT_TABLE), {
     usage:
       "mount-s3-ts BUCKET DIRECTORY [options]\n       mount-s3-ts s3://BUCKET/PREFIX/ DIRECTORY [options]\n       mount-s3-ts sandbox [options]",
     about:

@@ -15,7 +15,8 @@ export function openLog(options: LogOptions, foreground: boolean): LogWriter {
   const sinks: LogSink[] = [];
   if (foreground && !options.noLog) sinks.push(openStandardOutput());
   if (options.logDirectory !== undefined) sinks.push(openFileSink(options.logDirectory));
-  return createLogWriter({ sinks, debug: options.debug && sinks.length > 0 });
+  const debug = (options.debug || options.debugCrt) && sinks.length > 0;
+  return createLogWriter({ sinks, debug });
 }
 
 function openFileSink(directory: string): LogSink {

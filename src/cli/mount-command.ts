@@ -6,15 +6,18 @@
 import { resolve } from "node:path";
 import { MIB } from "../base/sizes.ts";
 import type { MetadataTtl, MountOptions } from "../mount/index.ts";
+import { parseBucket } from "./bucket-argument.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { CliError } from "./error.ts";
-import { MOUNT_TABLE } from "./mount-table.ts";
-import { type OptionValues, RefusedValue } from "./option.ts";
-import { prefix as prefixValue } from "./option-values.ts";
+import { MOUNT_TABLE, type MountValues, USAGE } from "./mount-table.ts";
+import { refuseNotYetSupported } from "./not-yet-supported.ts";
 
 /** Where log lines go, apart from standard output in the foreground. */
 export interface LogOptions {
   readonly debug: boolean;
+  readonly debugCrt: boolean;
+  readonly logFormat: "text" | "json";
+  readonly logMetrics: boolean;
   readonly noLog: boolean;
   /** Absolute. */
   readonly logDirectory: string | undefined;
@@ -38,9 +41,6 @@ export interface Invoker {
   readonly gid: number;
 }
 
-type MountValues = OptionValues<typeof MOUNT_TABLE>;
-
-const USAGE = "mount-s3-ts BUCKET DIRECTORY [options]";
 const PART_BYTES_DEFAULT = 8 * MIB;
 const UPLOAD_TIMEOUT_SECONDS_DEFAULT = 60;
 
@@ -52,8 +52,8 @@ export function parseMountCommand(args: readonly string[], invoker: Invoker): Ma
 
   const { bucketArgument, directoryArgument } = takePositionals(positionals);
   const { bucket, prefix } = parseBucket(bucketArgument, values.prefix);
-  const metadataTtl = values["metadata-ttl"] ?? { kind: "minimal" };
-  const zeroTtl = metadataTtl.kind === "seconds" && metadataTtl.seconds === 0;
+  refuseSseContradiction(values);
+  refuseNotYetSupported(values, bucket);
   return {
     kind: "mount",
     options: mountOptions(values, {
@@ -61,18 +61,23 @@ export function parseMountCommand(args: readonly string[], invoker: Invoker): Ma
       prefix,
       directory: resolve(invoker.workingDirectory, directoryArgument),
       deviceFd: passedDevice(directoryArgument, values),
-      metadataTtl: zeroTtl ? { kind: "minimal" } : metadataTtl,
+      caBundle: values["ca-bundle"] && resolve(invoker.workingDirectory, values["ca-bundle"]),
       uid: values.uid ?? invoker.uid,
       gid: values.gid ?? invoker.gid,
     }),
     foreground: values.foreground,
     log: {
       debug: values.debug,
+      debugCrt: values["debug-crt"],
+      logFormat: values["log-format"] ?? "text",
+      logMetrics: values["log-metrics"],
       noLog: values["no-log"],
       logDirectory:
         values["log-directory"] && resolve(invoker.workingDirectory, values["log-directory"]),
     },
-    warnings: zeroTtl ? ['--metadata-ttl 0 means "minimal": write --metadata-ttl minimal'] : [],
+    warnings: (["metadata-ttl", "negative-metadata-ttl"] as const)
+      .filter((name) => isZero(values[name]))
+      .map((name) => `--${name} 0 means "minimal": write --${name} minimal`),
   };
 }
 
@@ -81,22 +86,34 @@ interface Settled {
   readonly prefix: string;
   readonly directory: string;
   readonly deviceFd: number | undefined;
-  readonly metadataTtl: MetadataTtl;
+  readonly caBundle: string | undefined;
   readonly uid: number;
   readonly gid: number;
 }
 
 function mountOptions(values: MountValues, settled: Settled): MountOptions {
+  const metadataTtl = effectiveTtl(values["metadata-ttl"] ?? { kind: "minimal" });
   const partBytes = values["part-size"] ?? PART_BYTES_DEFAULT;
   const memoryTargetMib = values["memory-target"];
   const uploadTimeoutSeconds = values["upload-timeout"] ?? UPLOAD_TIMEOUT_SECONDS_DEFAULT;
   return {
     ...settled,
+    bucketType: values["bucket-type"],
     region: values.region,
     endpointUrl: values["endpoint-url"],
     forcePathStyle: values["force-path-style"],
+    transferAcceleration: values["transfer-acceleration"],
+    dualStack: values["dual-stack"],
+    requesterPays: values["requester-pays"],
+    expectedBucketOwner: values["expected-bucket-owner"],
     profile: values.profile,
     noSignRequest: values["no-sign-request"],
+    userAgentPrefix: values["user-agent-prefix"],
+    storageClass: values["storage-class"],
+    sse: values.sse,
+    sseKmsKeyId: values["sse-kms-key-id"],
+    uploadChecksums: values["upload-checksums"] ?? "crc32c",
+    inferContentType: values["infer-content-type"],
     readOnly: values["read-only"],
     allowDelete: values["allow-delete"],
     allowOverwrite: values["allow-overwrite"],
@@ -108,8 +125,30 @@ function mountOptions(values: MountValues, settled: Settled): MountOptions {
     readPartBytes: values["read-part-size"] ?? partBytes,
     writePartBytes: values["write-part-size"] ?? partBytes,
     memoryTargetBytes: memoryTargetMib === undefined ? undefined : memoryTargetMib * MIB,
+    maximumThroughputGbps: values["maximum-throughput-gbps"],
+    metadataTtl,
+    negativeMetadataTtl: effectiveTtl(values["negative-metadata-ttl"] ?? metadataTtl),
+    fuseBackend: values["fuse-backend"] ?? "native",
     uploadTimeoutMs: uploadTimeoutSeconds * 1000,
   };
+}
+
+function isZero(ttl: MetadataTtl | undefined): boolean {
+  return ttl?.kind === "seconds" && ttl.seconds === 0;
+}
+
+/** No time at all would not last for one system call. */
+function effectiveTtl(ttl: MetadataTtl): MetadataTtl {
+  return isZero(ttl) ? { kind: "minimal" } : ttl;
+}
+
+function refuseSseContradiction(values: MountValues): void {
+  const key = values["sse-kms-key-id"];
+  if (key === undefined || values.sse !== "AES256") return;
+  throw new CliError(
+    "usage",
+    `--sse-kms-key-id ${key} cannot be used with --sse AES256, which has no key of KMS: write --sse aws:kms, or leave the key out`,
+  );
 }
 
 function takePositionals(positionals: readonly string[]) {
@@ -148,57 +187,4 @@ function passedDevice(directoryArgument: string, values: MountValues): number | 
     "usage",
     `--${given} cannot be used with ${directoryArgument}: it is up to whoever mounts that descriptor, so give the option to mount(2) instead`,
   );
-}
-
-/** `bucket`, `s3://bucket` or `s3://bucket/prefix/`. */
-function parseBucket(argument: string, prefixOption: string | undefined) {
-  const uri = /^s3:\/\/([^/]*)(?:\/(.*))?$/s.exec(argument);
-  if (!uri) return { bucket: bucketName(argument), prefix: prefixOption ?? "" };
-
-  const [, bucket = "", path = ""] = uri;
-  if (prefixOption !== undefined) {
-    throw new CliError(
-      "usage",
-      `--prefix "${prefixOption}" is not allowed with an S3 URI, "${argument}": write the prefix into the URI`,
-    );
-  }
-  if (path === "") return { bucket: bucketName(bucket), prefix: "" };
-  try {
-    return { bucket: bucketName(bucket), prefix: prefixValue(path) };
-  } catch (error) {
-    if (!(error instanceof RefusedValue)) throw error;
-    throw new CliError(
-      "usage",
-      `"${argument}" is refused: a prefix must end with "/": write ${argument}/`,
-    );
-  }
-}
-
-/** Names as S3 has ever allowed them, older buckets included. */
-function bucketName(name: string): string {
-  if (name.startsWith("arn:")) {
-    throw new CliError(
-      "usage",
-      `"${name}" is refused: access points by ARN are not yet supported; name a bucket or an access point alias`,
-    );
-  }
-  if (name.includes("/")) {
-    throw new CliError(
-      "usage",
-      `"${name}" is not a bucket name but looks like a path: the bucket comes first, ${USAGE}`,
-    );
-  }
-  if (name.length < 3 || name.length > 255) {
-    throw new CliError(
-      "usage",
-      `"${name}" is not a bucket name: it has ${name.length} characters, and names have 3 to 255`,
-    );
-  }
-  if (!/^[0-9a-zA-Z\-._]+$/.test(name)) {
-    throw new CliError(
-      "usage",
-      `"${name}" is not a bucket name: names have letters, digits, "-", "." and "_" only`,
-    );
-  }
-  return name;
 }

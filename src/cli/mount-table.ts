@@ -1,9 +1,13 @@
 /** The options of the main command, `mount-s3-ts BUCKET DIRECTORY`: names and rules as mount-s3 has them. */
 
-import type { OptionTable } from "./option.ts";
+import type { OptionTable, OptionValues } from "./option.ts";
 import {
+  bucketName,
+  choice,
   endpointUrl,
   groupId,
+  headerText,
+  kmsKeyArn,
   metadataTtl,
   mode,
   partSize,
@@ -13,11 +17,16 @@ import {
   wholeNumber,
 } from "./option-values.ts";
 
+/** How the command is written, for messages. */
+export const USAGE = "mount-s3-ts BUCKET DIRECTORY [options]";
+
 const BUCKET = "Bucket";
-const CREDENTIALS = "Credentials";
+const CREDENTIALS = "Credentials and connection";
 const MOUNT = "Mount";
 const PERMISSIONS = "What appears";
+const UPLOADS = "New objects";
 const PERFORMANCE = "Performance";
+const CACHE = "Cache";
 const LOGGING = "Logging";
 const MORE = "More";
 
@@ -49,6 +58,25 @@ export const MOUNT_TABLE = {
     placeholder: "PREFIX",
     value: prefix,
   },
+  "transfer-acceleration": {
+    group: BUCKET,
+    help: "Use S3 Transfer Acceleration, which must be enabled for the bucket.",
+  },
+  "dual-stack": { group: BUCKET, help: "Use endpoints that have IPv6 addresses too." },
+  "bucket-type": {
+    group: BUCKET,
+    help: "general-purpose, or directory for S3 Express One Zone.",
+    placeholder: "TYPE",
+    ...choice("general-purpose", "directory"),
+    default: "what the bucket's name says",
+  },
+  "requester-pays": { group: BUCKET, help: "Agree to pay for requests and transfer." },
+  "expected-bucket-owner": {
+    group: BUCKET,
+    help: "Account that must own the bucket: S3 refuses all requests if another does.",
+    placeholder: "ACCOUNT",
+    value: headerText,
+  },
   profile: {
     group: CREDENTIALS,
     help: "Take credentials only from this profile of the AWS configuration files.",
@@ -59,6 +87,26 @@ export const MOUNT_TABLE = {
     group: CREDENTIALS,
     help: "Send requests without a signature, for public buckets.",
   },
+  "ca-bundle": {
+    group: CREDENTIALS,
+    help: "PEM file of the certificates to trust, instead of those that Node.js trusts. AWS_CA_BUNDLE does the same.",
+    placeholder: "FILE",
+    value: text,
+    names: "file",
+  },
+  "user-agent-prefix": {
+    group: CREDENTIALS,
+    help: "Text to put before the User-Agent header of all requests.",
+    placeholder: "TEXT",
+    value: headerText,
+  },
+  bind: {
+    group: CREDENTIALS,
+    help: "Network interface to send requests from.",
+    placeholder: "INTERFACE",
+    value: text,
+    repeatable: true,
+  },
   foreground: {
     short: "f",
     group: MOUNT,
@@ -67,6 +115,10 @@ export const MOUNT_TABLE = {
   "read-only": { group: MOUNT, help: "Mount read-only." },
   "allow-delete": { group: MOUNT, help: "Let files be deleted." },
   "allow-overwrite": { group: MOUNT, help: "Let existing files be replaced." },
+  "incremental-upload": {
+    group: MOUNT,
+    help: "Let existing files be appended to, in buckets of S3 Express One Zone.",
+  },
   "allow-other": {
     group: MOUNT,
     help: "Let all users use the mount, not only the one who mounted it.",
@@ -83,6 +135,13 @@ export const MOUNT_TABLE = {
     placeholder: "SECONDS",
     value: wholeNumber("seconds", 0, 86_400),
     default: "60",
+  },
+  "fuse-backend": {
+    group: MOUNT,
+    help: "Who speaks with the kernel: this program's own addon, or the npm package fuse-native.",
+    placeholder: "NAME",
+    ...choice("native", "fuse-native"),
+    default: "native",
   },
   uid: {
     group: PERMISSIONS,
@@ -112,6 +171,39 @@ export const MOUNT_TABLE = {
     value: mode,
     default: "0644",
   },
+  "storage-class": {
+    group: UPLOADS,
+    help: "Storage class, such as STANDARD_IA or INTELLIGENT_TIERING.",
+    placeholder: "CLASS",
+    value: headerText,
+    default: "the bucket's",
+  },
+  sse: {
+    group: UPLOADS,
+    help: "What S3 encrypts with: AES256, aws:kms or aws:kms:dsse.",
+    placeholder: "ALGORITHM",
+    ...choice("aws:kms", "aws:kms:dsse", "AES256"),
+    default: "the bucket's",
+  },
+  "sse-kms-key-id": {
+    group: UPLOADS,
+    help: "Key of KMS to encrypt with.",
+    placeholder: "ARN",
+    value: kmsKeyArn,
+    default: "the account's key for S3",
+    requires: "sse",
+  },
+  "upload-checksums": {
+    group: UPLOADS,
+    help: "What S3 checks the bytes with: crc32c, crc64nvme, or off for servers that cannot.",
+    placeholder: "ALGORITHM",
+    ...choice("crc32c", "crc64nvme", "off"),
+    default: "crc32c",
+  },
+  "infer-content-type": {
+    group: UPLOADS,
+    help: "Set the content type by the extension of the name, instead of binary/octet-stream.",
+  },
   "part-size": {
     group: PERFORMANCE,
     help: "Size of the parts in which objects are read and written, in bytes, 5 MiB to 5 GiB. A file written has 10,000 parts at most.",
@@ -139,12 +231,11 @@ export const MOUNT_TABLE = {
     value: wholeNumber("MiB", MEMORY_TARGET_MIB_MIN),
     default: "95 % of what this machine or its control group has",
   },
-  "metadata-ttl": {
+  "maximum-throughput-gbps": {
     group: PERFORMANCE,
-    help: 'How long names and attributes are believed without asking S3: seconds, "minimal" (one system call) or "indefinite".',
-    placeholder: "TTL",
-    value: metadataTtl,
-    default: "minimal",
+    help: "Throughput to aim at, in Gbit per second.",
+    placeholder: "N",
+    value: wholeNumber("Gbit per second", 1),
   },
   "max-threads": {
     group: PERFORMANCE,
@@ -152,19 +243,90 @@ export const MOUNT_TABLE = {
     placeholder: "N",
     value: wholeNumber("threads", 1),
   },
+  "metadata-ttl": {
+    group: CACHE,
+    help: 'How long names and attributes are believed without asking S3: seconds, "minimal" (one system call) or "indefinite".',
+    placeholder: "TTL",
+    value: metadataTtl,
+    default: "minimal",
+  },
+  "negative-metadata-ttl": {
+    group: CACHE,
+    help: "The same for names that are not there.",
+    placeholder: "TTL",
+    value: metadataTtl,
+    default: "that of --metadata-ttl",
+  },
+  cache: {
+    group: CACHE,
+    help: "Keep what is read in this directory.",
+    placeholder: "DIR",
+    value: text,
+    names: "directory",
+  },
+  "max-cache-size": {
+    group: CACHE,
+    help: "Size that the directory of --cache may grow to, in MiB; 0 for no cache.",
+    placeholder: "MIB",
+    value: wholeNumber("MiB", 0),
+    default: "what leaves 5 % of the file system free",
+    requires: "cache",
+  },
+  "cache-block-size": {
+    group: CACHE,
+    help: "Size of the blocks in the cache, in KiB.",
+    placeholder: "KIB",
+    value: wholeNumber("KiB", 1),
+    default: "1024",
+  },
+  "cache-xz": {
+    group: CACHE,
+    help: "Keep what is read in this bucket of S3 Express One Zone, for all that share it.",
+    placeholder: "BUCKET",
+    value: bucketName,
+  },
   "log-directory": {
     short: "l",
     group: LOGGING,
     help: "Write the log to a new file in this directory, which is created if it is missing. Without it, a mount in the background keeps no log.",
     placeholder: "DIR",
     value: text,
+    names: "directory",
+  },
+  "log-format": {
+    group: LOGGING,
+    help: "text, or json for one object per line.",
+    placeholder: "FORMAT",
+    ...choice("text", "json"),
+    default: "text",
   },
   debug: { short: "d", group: LOGGING, help: "Log debug lines too." },
+  "debug-crt": {
+    group: LOGGING,
+    help: "Log debug lines too; mount-s3's name for those about requests to S3.",
+  },
+  "log-metrics": { group: LOGGING, help: "Log summaries of throughput and latency." },
   "no-log": {
     group: LOGGING,
     help: "Keep no log at all.",
-    conflicts: ["log-directory", "debug"],
+    conflicts: ["log-directory", "debug", "debug-crt", "log-metrics"],
+  },
+  "otlp-endpoint": {
+    group: LOGGING,
+    help: "URL of an OpenTelemetry collector to send metrics to.",
+    placeholder: "URL",
+    value: endpointUrl,
+  },
+  "otlp-export-interval": {
+    group: LOGGING,
+    help: "How often metrics are sent.",
+    placeholder: "SECONDS",
+    value: wholeNumber("seconds", 1),
+    default: "60",
+    requires: "otlp-endpoint",
   },
   help: { short: "h", group: MORE, help: "Show this help." },
   version: { short: "V", group: MORE, help: "Show the version." },
 } as const satisfies OptionTable;
+
+export type MountValues = OptionValues<typeof MOUNT_TABLE>;

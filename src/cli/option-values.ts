@@ -21,6 +21,16 @@ export function text(given: string): string {
   return given;
 }
 
+/** One of a few words: an option's `value` and `choices`. */
+export function choice<Word extends string>(...words: readonly Word[]) {
+  const value = (given: string): Word => {
+    const found = words.find((word) => word === given);
+    if (found !== undefined) return found;
+    throw new RefusedValue(`it must be one of ${words.join(", ")}`);
+  };
+  return { value, choices: words };
+}
+
 /** A whole number from `min` to `max`; `unit` is for the message, e.g. "seconds". */
 export function wholeNumber(
   unit: string,
@@ -74,6 +84,33 @@ export function metadataTtl(given: string): MetadataTtl {
   return { kind: "seconds", seconds };
 }
 
+/** A name as S3 has ever allowed it, older buckets included. */
+export function bucketName(given: string): string {
+  if (given.length < 3 || given.length > 255) {
+    throw new RefusedValue(`it has ${given.length} characters, and names have 3 to 255`);
+  }
+  if (!/^[0-9a-zA-Z\-._]+$/.test(given)) {
+    throw new RefusedValue('names have letters, digits, "-", "." and "_" only');
+  }
+  return given;
+}
+
+/** The ARN of a key of KMS. Its id or an alias would do for S3, but not for comparing what S3 answers. */
+export function kmsKeyArn(given: string): string {
+  if (given.startsWith("arn:") && given.includes(":key")) return given;
+  throw new RefusedValue(
+    "it must be the ARN of a key, such as arn:aws:kms:REGION:ACCOUNT:key/ID; a key's id or alias is not taken",
+  );
+}
+
+/** What may stand in a header of HTTP. */
+export function headerText(given: string): string {
+  if (/^[\x20-\x7e]+$/.test(given)) return given;
+  throw new RefusedValue(
+    given === "" ? "it is empty" : "it becomes a part of an HTTP header, which takes ASCII only",
+  );
+}
+
 /** An http or https URL without credentials or query. */
 export function endpointUrl(given: string): string {
   const url = URL.canParse(given) ? new URL(given) : undefined;
@@ -91,5 +128,6 @@ export function endpointUrl(given: string): string {
 /** A prefix of keys, which names a directory. */
 export function prefix(given: string): string {
   if (given.endsWith("/")) return given;
-  throw new RefusedValue(`a prefix must end with "/": write ${given}/`);
+  const remedy = given === "" ? "leave the option out for the whole bucket" : `write ${given}/`;
+  throw new RefusedValue(`a prefix must end with "/": ${remedy}`);
 }

@@ -17,8 +17,14 @@ export interface Option {
   readonly repeatable?: true;
   /** What holds when the option is absent, in words. */
   readonly default?: string;
+  /** The only values there are, where the value is one of a few words. */
+  readonly choices?: readonly string[];
+  /** What the value names, for the completion of a shell. */
+  readonly names?: "file" | "directory";
   /** Long names of options that contradict this one. One of the two names the other. */
   readonly conflicts?: readonly string[];
+  /** Long name of the option without which this one means nothing. */
+  readonly requires?: string;
 }
 
 export type OptionTable = Readonly<Record<string, Option>>;

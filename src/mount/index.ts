@@ -4,4 +4,11 @@
  */
 
 export { type MountContext, type Mounted, mountBucket } from "./mount-bucket.ts";
-export type { MetadataTtl, MountOptions } from "./options.ts";
+export type {
+  BucketType,
+  FuseBackend,
+  MetadataTtl,
+  MountOptions,
+  ServerSideEncryption,
+  UploadChecksums,
+} from "./options.ts";

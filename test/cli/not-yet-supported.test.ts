@@ -1,0 +1,38 @@
+/** What is understood but not yet done is refused, never ignored, and told in the help. */
+
+import { expect, test } from "vitest";
+import { parseCommand } from "../../src/cli/command.ts";
+
+const INVOKER = { workingDirectory: "/work", uid: 1000, gid: 1001 };
+
+function parse(...args: string[]) {
+  return parseCommand(args, INVOKER);
+}
+
+test.each([
+  [["bucket", "dir", "--bind=eth0"], "--bind is not yet supported: leave it out"],
+  [["bucket", "dir", "--cache=/c"], "--cache /c is not yet supported: leave it out"],
+  [
+    ["bucket", "dir", "--bucket-type=directory"],
+    "--bucket-type directory is not yet supported: only general-purpose is",
+  ],
+  [
+    ["bucket--use1-az4--x-s3", "dir"],
+    '"bucket--use1-az4--x-s3" is refused: directory buckets of S3 Express One Zone are not yet supported',
+  ],
+])("%j is refused", (args, message) => {
+  expect(() => parse(...args)).toThrow(message);
+});
+
+test("what is done anyway may be asked for", () => {
+  expect(parse("bucket", "dir", "--bucket-type=general-purpose").kind).toBe("mount");
+  expect(parse("bucket--use1-az4--x-s3", "dir", "--bucket-type=general-purpose").kind).toBe(
+    "mount",
+  );
+});
+
+test("the help says so", () => {
+  const help = parse("--help");
+  const text = help.kind === "help" ? help.text.replaceAll(/\s+/g, " ") : "";
+  expect(text).toContain("Network interface to send requests from. Not yet supported.");
+});
