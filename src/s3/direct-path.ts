@@ -67,7 +67,11 @@ export class DirectPath {
     if (!this.#putRight(call, error, response, credentials)) throw error;
     const second = await this.#sendOnce(call, await this.#credentials(call), signal);
     if (second.status < 300) return second;
-    throw errorOfAnswer(call, second);
+    const lasting = errorOfAnswer(call, second);
+    if (credentials === undefined || !mayBeExpired(call, lasting, credentials)) throw lasting;
+    const message = "the session's credentials are refused, as they are when they have expired";
+    const { status } = lasting;
+    throw new S3Error(message, { kind: "expired-credentials", ...call, status, cause: lasting });
   }
 
   async #credentials(call: DirectCall): Promise<Credentials | undefined> {
