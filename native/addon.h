@@ -49,6 +49,10 @@ napi_value close_descriptor(napi_env env, napi_callback_info info);
 napi_value socket_pair(napi_env env, napi_callback_info info);
 napi_value receive_descriptor(napi_env env, napi_callback_info info);
 
+/* datagram.c */
+napi_value connect_datagram(napi_env env, napi_callback_info info);
+napi_value send_datagram(napi_env env, napi_callback_info info);
+
 /* channel.c */
 napi_status define_channel_class(struct environment *environment);
 napi_value open_channel(napi_env env, napi_callback_info info);

@@ -11,6 +11,7 @@
         "arguments.c",
         "device.c",
         "handshake.c",
+        "datagram.c",
         "channel.c",
         "transfer.c",
         "notifier.c",

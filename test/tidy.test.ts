@@ -22,7 +22,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   read: ["s3", "memory", "cache"],
   write: ["s3", "memory"],
   fs: ["s3", "memory", "inode", "read", "write"],
-  telemetry: [],
+  telemetry: ["native"],
   mount: ["native", "fuse", "s3", "memory", "cache", "inode", "read", "write", "fs", "telemetry"],
   sandbox: [],
   cli: ["mount", "sandbox", "telemetry", "native"],

@@ -25,7 +25,7 @@ async function runDaemon(): Promise<number> {
   const abandoned = deferred<string>();
   command.once("close", () => abandoned.resolve("the command that started this mount is gone"));
   try {
-    const log = openLog(order.log, false);
+    const log = openLog(order.log, { environment: process.env, foreground: false });
     for (const warning of order.warnings) log.warn(warning);
     try {
       return await serve({

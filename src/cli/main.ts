@@ -4,11 +4,11 @@
  * into output and an exit status; whatever is heavy is loaded only by the command that needs it.
  */
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mountInBackground } from "./background.ts";
 import { type Command, parseCommand } from "./command.ts";
 import { CliError, exitStatusOf } from "./error.ts";
-import { openLog } from "./log-choice.ts";
+import { checkLogDirectives, describeMissingLog, openLog } from "./log-choice.ts";
 import type { MountCommand } from "./mount-command.ts";
 import { checkDevice, checkMountPoint } from "./mount-point.ts";
 import { serve } from "./serve.ts";
@@ -51,14 +51,19 @@ async function mount(command: MountCommand): Promise<number> {
   else checkDevice(deviceFd, directory);
   if (command.foreground) return mountInForeground(command);
 
-  for (const warning of command.warnings) process.stderr.write(`mount-s3-ts: ${warning}\n`);
+  checkLogDirectives(process.env);
+  const missing = describeMissingLog(command.log, process.env, existsSync);
+  const notices = command.log.debug && missing !== undefined ? [missing] : [];
+  for (const notice of [...command.warnings, ...notices]) {
+    process.stderr.write(`mount-s3-ts: ${notice}\n`);
+  }
   const summary = await mountInBackground(command, { environment: process.env });
   process.stdout.write(`${summary}\n`);
   return 0;
 }
 
 async function mountInForeground(command: MountCommand): Promise<number> {
-  const log = openLog(command.log, true);
+  const log = openLog(command.log, { environment: process.env, foreground: true });
   for (const warning of command.warnings) log.warn(warning);
   try {
     return await serve({

@@ -288,22 +288,26 @@ export const MOUNT_TABLE = {
   "log-directory": {
     short: "l",
     group: LOGGING,
-    help: "Write the log to a new file in this directory, which is created if it is missing. Without it, a mount in the background keeps no log.",
+    help: "Write the log to a new file in this directory, which is created if it is missing. Without it, a mount in the background logs to the system log.",
     placeholder: "DIR",
     value: text,
     names: "directory",
   },
   "log-format": {
     group: LOGGING,
-    help: "text, or json for one object per line.",
+    help: "text, or json for one object per line, in the system log too.",
     placeholder: "FORMAT",
     ...choice("text", "json"),
     default: "text",
   },
-  debug: { short: "d", group: LOGGING, help: "Log debug lines too." },
+  debug: {
+    short: "d",
+    group: LOGGING,
+    help: "Log debug lines too, one for each request to S3 among them.",
+  },
   "debug-crt": {
     group: LOGGING,
-    help: "Log debug lines too; mount-s3's name for those about requests to S3.",
+    help: "Log debug lines about requests to S3 and the connections they take.",
   },
   "log-metrics": { group: LOGGING, help: "Log summaries of throughput and latency." },
   "no-log": {

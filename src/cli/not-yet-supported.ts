@@ -20,7 +20,6 @@ const OPTIONS: Readonly<Partial<Record<keyof MountValues, string | undefined>>> 
   "fuse-backend": "native",
   "incremental-upload": undefined,
   "infer-content-type": undefined,
-  "log-format": "text",
   "log-metrics": undefined,
   "max-cache-size": undefined,
   "maximum-throughput-gbps": undefined,

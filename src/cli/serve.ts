@@ -19,6 +19,9 @@ const UNMOUNT_GRACE_MS = 10_000;
 /** For a mount that is asked to end before it is there: it may be waiting for S3, which we do not. */
 const GIVE_UP_MS = 2000;
 
+/** Asks for the next verbosity of the log, as with mount-s3. */
+const VERBOSITY_SIGNAL = "SIGUSR2";
+
 /** Signals that ask for a clean end. SIGHUP is a terminal that was closed. */
 const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
@@ -50,6 +53,7 @@ export async function serve(service: Service): Promise<number> {
     end.resolve({ reason: "internal error", crash: error });
   };
   for (const signal of ENDING_SIGNALS) process.on(signal, onSignal);
+  process.on(VERBOSITY_SIGNAL, () => log.nextVerbosity());
   process.on("uncaughtException", onCrash).on("unhandledRejection", onCrash);
   service.abandoned.then((reason) => end.resolve({ reason }), onCrash);
 

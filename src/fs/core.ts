@@ -16,7 +16,7 @@ import {
   sizeAndTime,
 } from "../inode/index.ts";
 import type { ObjectReader } from "../read/index.ts";
-import { isArchiveClass, type ObjectInfo } from "../s3/index.ts";
+import type { ObjectInfo } from "../s3/index.ts";
 import type { Upload } from "../write/index.ts";
 import { FsError } from "./error.ts";
 import { FileUses } from "./file-use.ts";
@@ -75,7 +75,12 @@ export class Core {
     this.options = parts.options;
     this.#mountedAtMs = parts.now();
     const { prefix, metadataTtl } = parts.options;
-    this.superblock = new Superblock({ ...parts, prefix, ttl: metadataTtl });
+    this.superblock = new Superblock({
+      ...parts,
+      prefix,
+      ttl: metadataTtl,
+      log: parts.log.named("inode"),
+    });
     let handleNumber = 0;
     this.takeHandleNumber = () => ++handleNumber;
     this.handles = new HandleTable(this.takeHandleNumber);
@@ -192,5 +197,6 @@ export class Core {
 
 /** Whether S3 refuses to give the object's bytes until it has been restored. */
 export function isArchived(object: ObjectInfo): boolean {
-  return isArchiveClass(object.storageClass) && object.restored !== true;
+  const { storageClass, restored } = object;
+  return (storageClass === "GLACIER" || storageClass === "DEEP_ARCHIVE") && !restored;
 }

@@ -118,18 +118,3 @@ const NAMES: ReadonlyMap<number, string> = new Map(
 export function errnoName(errno: number): string {
   return NAMES.get(errno) ?? `errno ${errno}`;
 }
-
-/** What a person can do about it, where the message does not say it already. */
-export function remedyOf(error: unknown): string | undefined {
-  return error instanceof S3Error ? REMEDIES[error.kind] : undefined;
-}
-
-const REMEDIES: Partial<Record<S3ErrorKind, string>> = {
-  "access-denied": "check what the credentials and the bucket's policy permit",
-  "invalid-credentials": "check the access key and its secret",
-  "expired-credentials": "renew the credentials; the mount takes them up by itself",
-  "no-credentials": "provide credentials, or mount a public bucket with --no-sign-request",
-  "wrong-region": "mount with --region and the bucket's region",
-  archived: "restore the object first",
-  throttled: "retry later or with fewer requests at one time",
-};

@@ -4,70 +4,63 @@
  */
 
 import { ENOENT } from "../base/errno.ts";
-import { type Log, messageOf } from "../base/log.ts";
+import { type Log, type LogFields, messageOf } from "../base/log.ts";
+import { RateLimit } from "../base/rate-limit.ts";
 import { InodeError } from "../inode/index.ts";
-import { errnoName, errnoOf, remedyOf } from "./errno.ts";
+import { errnoName, errnoOf } from "./errno.ts";
+import { remedyOf, s3ErrorBehind } from "./remedy.ts";
 
 /** So many lines about one operation and errno are written in one window. */
 const LINES_MAX = 10;
 const WINDOW_MS = 10_000;
 
-interface Window {
-  startedAtMs: number;
-  lines: number;
-  omitted: number;
-}
-
 export class FailureLog {
   readonly #log: Log;
-  readonly #now: () => number;
-  /** By operation and errno: a few dozen at most. */
-  readonly #windows = new Map<string, Window>();
+  readonly #limit: RateLimit;
 
   constructor(log: Log, now: () => number) {
     this.#log = log;
-    this.#now = now;
+    this.#limit = new RateLimit({ windowMs: WINDOW_MS, admittedMax: LINES_MAX, now });
   }
 
   /** Logs that `operation` (as the kernel calls it) on `key` failed with `error`. */
   report(operation: string, key: string, error: unknown): void {
     const errno = errnoOf(error);
-    if (isEveryday(error)) {
-      if (operation === "lookup" && errno === ENOENT) return;
-      if (this.#log.debugEnabled) this.#log.debug(sentence(operation, key, error));
+    const everyday = isEveryday(error);
+    if (everyday && ((operation === "lookup" && errno === ENOENT) || !this.#log.debugEnabled))
       return;
-    }
-    const omitted = this.#admit(`${operation} ${errno}`);
-    if (omitted === undefined) return;
-    const suffix = omitted === 0 ? "" : ` (${omitted} more like this were not logged)`;
-    this.#log.warn(sentence(operation, key, error) + suffix);
+    const remedy = remedyOf(error);
+    const why = remedy === undefined ? messageOf(error) : `${messageOf(error)}; ${remedy}`;
+    const facts = s3ErrorBehind(error)?.facts;
+    this.#write(everyday ? "debug" : "warn", { operation, key, errno, why, facts });
   }
 
-  /** How many lines were left out before this one; undefined when it is to be left out too. */
-  #admit(subject: string): number | undefined {
-    const nowMs = this.#now();
-    const window = this.#windows.get(subject);
-    if (window === undefined || nowMs - window.startedAtMs >= WINDOW_MS) {
-      this.#windows.set(subject, { startedAtMs: nowMs, lines: 1, omitted: 0 });
-      return window?.omitted ?? 0;
-    }
-    if (window.lines >= LINES_MAX) {
-      window.omitted++;
-      return undefined;
-    }
-    window.lines++;
-    return 0;
+  /** Logs that `operation` on `key` is refused with `errno` without having been tried. */
+  refuse(operation: string, key: string, errno: number, why: string): void {
+    this.#write("warn", { operation, key, errno, why, facts: undefined });
+  }
+
+  #write(
+    level: "debug" | "warn",
+    failure: {
+      readonly operation: string;
+      readonly key: string;
+      readonly errno: number;
+      readonly why: string;
+      readonly facts: LogFields | undefined;
+    },
+  ): void {
+    const { facts, key, operation, why } = failure;
+    const errno = errnoName(failure.errno);
+    const omitted = level === "debug" ? 0 : this.#limit.admit(`${operation} ${errno}`);
+    if (omitted === undefined) return;
+    const others = omitted === 0 ? "" : ` (${omitted} more like this were not logged)`;
+    const message = `${operation} of ${JSON.stringify(key)} fails with ${errno}: ${why}${others}`;
+    this.#log[level](message, { operation, key, errno, ...facts });
   }
 }
 
 /** Answers that programs ask for, such as "no such file". */
 function isEveryday(error: unknown): boolean {
   return error instanceof InodeError && error.kind !== "remote-directory";
-}
-
-function sentence(operation: string, key: string, error: unknown): string {
-  const remedy = remedyOf(error);
-  const advice = remedy === undefined ? "" : `; ${remedy}`;
-  const errno = errnoName(errnoOf(error));
-  return `${operation} of ${JSON.stringify(key)} fails with ${errno}: ${messageOf(error)}${advice}`;
 }

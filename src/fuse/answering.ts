@@ -192,7 +192,7 @@ export class Answering {
   #explain(what: string, result: number): void {
     if (result === -ENOENT) return;
     if (result === -ENODEV) this.#options.onGone();
-    else this.#options.log.warn(`fuse: the kernel refused the reply to ${what}: errno ${-result}`);
+    else this.#options.log.warn(`the kernel refused the reply to ${what}: errno ${-result}`);
   }
 
   #undo(row: AnsweredRow<unknown>, value: unknown): void {

@@ -183,7 +183,7 @@ export class Session {
 
   #serveOne(slot: Slot, byteCount: number): void {
     if (byteCount < IN_HEADER.bytes) {
-      this.#log.warn(`fuse: ignored a request of ${byteCount} bytes`);
+      this.#log.warn(`ignored a request of ${byteCount} bytes`);
       return;
     }
     const request = this.#request;
@@ -191,10 +191,10 @@ export class Session {
     const row = OPCODE_TABLE[request.opcode];
     this.#reply.address(request.uniqueLow, request.uniqueHigh);
     if (row === undefined) {
-      this.#log.debug(`fuse: opcode ${request.opcode} is unknown`);
+      this.#log.debug(`opcode ${request.opcode} is unknown`);
       this.#checkReply(this.#reply.sendError(ENOSYS));
     } else if (!request.isWhole || request.bodyBytes < row.bodyBytesMin) {
-      this.#log.warn(`fuse: ${row.opcode} of ${byteCount} bytes is truncated`);
+      this.#log.warn(`${row.opcode} of ${byteCount} bytes is truncated`);
       this.#refuse(row, EIO);
     } else {
       this.#dispatch(row, request, slot);
@@ -202,8 +202,8 @@ export class Session {
   }
 
   #dispatch(row: Row, request: RequestReader, slot: Slot): void {
-    if (this.#log.debugEnabled) {
-      this.#log.debug(`fuse: ${row.opcode} #${request.uniqueLow} from ${request.pid}`);
+    if (this.#log.traceEnabled) {
+      this.#log.trace(`${row.opcode} #${request.uniqueLow} from ${request.pid}`);
     }
     switch (row.kind) {
       case "answered":
@@ -234,7 +234,7 @@ export class Session {
   #checkReply(result: number): void {
     if (result === -ENODEV) this.close();
     else if (result < 0 && result !== -ENOENT) {
-      this.#log.warn(`fuse: the kernel refused a reply: errno ${-result}`);
+      this.#log.warn(`the kernel refused a reply: errno ${-result}`);
     }
   }
 

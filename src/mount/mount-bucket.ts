@@ -65,10 +65,11 @@ export async function mountBucket(options: MountOptions, context: MountContext):
   const native = loadAddon();
   const budgetBytes = budgetFor(options);
   const clientOptions = storeOptions(options, context, native);
-  const { region } = await checkAccess(clientOptions, options, context.log);
+  const log = context.log.named("mount");
+  const { region } = await checkAccess(clientOptions, options, log);
   const client = createObjectClient({ ...clientOptions, ...(region && { region }) });
   try {
-    const mount = new Mount(options, context.log, { native, client, budgetBytes });
+    const mount = new Mount(options, log, { native, client, budgetBytes });
     await mount.start();
     return mount;
   } catch (error) {
@@ -110,7 +111,7 @@ function storeOptions(
     ...(bundle && { caBundle: readBundle(bundle) }),
     ...(attempts && { retry: { attemptsMax: attemptsFrom(attempts) } }),
     checksums: native,
-    log,
+    log: log.named("s3"),
   };
 }
 
@@ -168,7 +169,13 @@ class Mount implements Mounted {
     this.#fileSystem = createFileSystem({
       store: client,
       openReader: (object) =>
-        openReader({ ...object, client, pool, partBytes: readPartBytes, log }),
+        openReader({
+          ...object,
+          client,
+          pool,
+          partBytes: readPartBytes,
+          log: log.named("read"),
+        }),
       startUpload: (target) =>
         startUpload({
           ...target,
@@ -176,10 +183,10 @@ class Mount implements Mounted {
           pool,
           crc32c: native.crc32c,
           partBytes: writePartBytes,
-          log,
+          log: log.named("write"),
         }),
       options,
-      log,
+      log: log.named("fs"),
       tgidOf,
       invalidateEntry: async (parent, name) => this.#session?.invalidateEntry(parent, name),
       now: Date.now,
@@ -200,7 +207,7 @@ class Mount implements Mounted {
       fd: mountPoint.fd,
       operations,
       errnoOf,
-      log: this.#log,
+      log: this.#log.named("fuse"),
       ...(mountPoint.allowedUids && { allowedUids: mountPoint.allowedUids }),
     });
     this.#session = session;
@@ -219,7 +226,7 @@ class Mount implements Mounted {
 
   #makeMountPoint(): Promise<MountPoint> {
     const { allowOther, allowRoot, autoUnmount, deviceFd, directory, readOnly } = this.#options;
-    const ends = { addon: this.#ends.native, log: this.#log };
+    const ends = { addon: this.#ends.native, log: this.#log.named("fuse") };
     if (deviceFd !== undefined) return adoptDevice({ ...ends, fd: deviceFd, name: directory });
     return mountDirectory({
       ...ends,

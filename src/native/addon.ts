@@ -28,6 +28,13 @@ export interface Addon {
    * the peer closed without sending one, -EPROTO when it sent something else, or another -errno.
    */
   receiveDescriptor(socket: number, timeoutMs: number): number;
+  /**
+   * A datagram socket, non-blocking and close-on-exec, connected to the Unix socket at `path`: its
+   * descriptor or -errno, -EPROTOTYPE when another kind of socket is there.
+   */
+  connectDatagram(path: string): number;
+  /** Sends `message` whole: its length, -EAGAIN while the receiver is behind, or another -errno. */
+  sendDatagram(fd: number, message: Uint8Array): number;
   /** Sets or clears O_NONBLOCK. 0 or -errno. */
   setNonBlocking(fd: number, nonBlocking: boolean): number;
   closeDescriptor(fd: number): number;

@@ -107,6 +107,7 @@ export function errorOfFacts(name: OperationName, facts: AnswerFacts): S3Error {
     status,
     code: plain(code),
     requestId: plain(headers["x-amz-request-id"]),
+    extendedRequestId: plain(headers["x-amz-id-2"]),
     region,
     retryAfterMs: retryAfterMs(headers["retry-after"]),
     cause: facts.cause,

@@ -88,10 +88,15 @@ class Client implements ObjectClient {
       caBundle: options.caBundle,
       log: options.log,
     });
-    this.#retrier = new Retrier({ ...DEFAULT_RETRY_POLICY, ...options.retry }, systemClock);
+    const policy = { ...DEFAULT_RETRY_POLICY, ...options.retry };
+    this.#retrier = new Retrier(policy, systemClock, options.log);
     const credentials = options.noSignRequest
       ? undefined
-      : new CachedCredentials(options.credentials ?? defaultCredentials(profile));
+      : new CachedCredentials(
+          options.credentials ?? defaultCredentials(profile),
+          Date.now,
+          options.log,
+        );
     const region = memoised(async () => options.region ?? (await defaultRegion(profile)));
     const transport = this.#transport;
     const retrier = this.#retrier;

@@ -45,10 +45,12 @@ export class ConnectionPool {
   readonly #connections: Set<Connection> = new Set();
   readonly #idle: Connection[] = [];
   readonly #waiting: Waiting[] = [];
+  readonly #wire: Log;
   #dialing = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#wire = options.log.named("wire");
     // Every connection that is being opened listens, which is no leak.
     setMaxListeners(0, this.#closing.signal);
     this.#events = {
@@ -163,6 +165,7 @@ export class ConnectionPool {
 
   #forget(connection: Connection): void {
     this.#connections.delete(connection);
+    this.#trace("closed a connection to");
     const index = this.#idle.indexOf(connection);
     if (index !== -1) this.#idle.splice(index, 1);
     this.#openIfNeeded();
@@ -181,14 +184,22 @@ export class ConnectionPool {
     try {
       const socket = await dial(this.#options.route, connection.onread, this.#closing.signal);
       this.#connections.add(connection);
+      this.#trace("connected to");
       connection.attach(socket, ignoresOnread(this.#options.route));
     } catch (error) {
+      this.#trace(`${messageOf(error)}, connecting to`);
       const exchange = this.#waiting.shift();
       exchange?.fail(this.#connectError(exchange.request, error), false);
     }
     this.#dialing--;
     if (!connection.closed) this.#release(connection);
     this.#openIfNeeded();
+  }
+
+  #trace(event: string): void {
+    if (!this.#wire.debugEnabled) return;
+    const counts = `${this.#connections.size} open, ${this.#waiting.length} requests waiting`;
+    this.#wire.debug(`${event} ${originKey(this.#options.route.origin)}: ${counts}`);
   }
 
   #connectError(request: TransportRequest, error: unknown): S3Error {

@@ -3,10 +3,13 @@
  * expire. The chain's module is loaded only when it is needed.
  */
 
+import { type Log, messageOf, silentLog } from "../base/log.ts";
 import type { Credentials } from "./signer.ts";
 
 export interface ExpiringCredentials extends Credentials {
   readonly expiration?: Date;
+  /** By what ways the SDK came to them: `CREDENTIALS_ENV_VARS` and the like. */
+  readonly $source?: Readonly<Record<string, string>>;
 }
 
 /** `forceRefresh`: what was given last has been refused, and is not to be given again from a cache. */
@@ -20,14 +23,16 @@ const RENEW_BEFORE_MS = 300_000;
 /** Asks `provider` at most once at a time, and again only when its credentials are about to expire. */
 export class CachedCredentials {
   readonly #provider: CredentialsProvider;
+  readonly #log: Log;
   readonly #now: () => number;
   #current: ExpiringCredentials | undefined;
   #renewal: Promise<ExpiringCredentials> | undefined;
   /** Whether the server has refused the last ones that the provider gave. */
   #refused: boolean = false;
 
-  constructor(provider: CredentialsProvider, now: () => number = Date.now) {
+  constructor(provider: CredentialsProvider, now: () => number = Date.now, log: Log = silentLog) {
     this.#provider = provider;
+    this.#log = log;
     this.#now = now;
   }
 
@@ -50,11 +55,17 @@ export class CachedCredentials {
       const forceRefresh = this.#refused;
       this.#current = await this.#provider({ forceRefresh });
       this.#refused = false;
+      if (this.#log.debugEnabled) this.#log.debug(descriptionOf(this.#current));
       return this.#current;
     } catch (error) {
       // Not renewed is not yet expired.
-      if (current !== undefined && this.#remainingMs(current) > 0) return current;
-      throw error;
+      const remainingMs = current === undefined ? 0 : this.#remainingMs(current);
+      if (current === undefined || remainingMs <= 0) throw error;
+      const minutes = Math.floor(remainingMs / 60_000);
+      this.#log.warn(
+        `the credentials expire in ${minutes} minutes and could not be renewed: ${messageOf(error)}`,
+      );
+      return current;
     } finally {
       this.#renewal = undefined;
     }
@@ -64,6 +75,14 @@ export class CachedCredentials {
     const expiration = credentials.expiration?.getTime() ?? Number.POSITIVE_INFINITY;
     return expiration - this.#now();
   }
+}
+
+/** Which key it is and where it comes from; nothing that signs. */
+function descriptionOf({ $source = {}, accessKeyId, expiration }: ExpiringCredentials): string {
+  const ways = Object.keys($source).map((way) => way.replace(/^CREDENTIALS_/, "").toLowerCase());
+  const source = ways.length === 0 ? "" : ` from ${ways.join(", ")}`;
+  const end = expiration === undefined ? "with no end" : `until ${expiration.toISOString()}`;
+  return `got credentials${source}: the access key that ends in ${accessKeyId.slice(-4)}, ${end}`;
 }
 
 /**
@@ -77,7 +96,13 @@ export function environmentCredentials(
   const secretAccessKey = environment["AWS_SECRET_ACCESS_KEY"];
   if (!accessKeyId || !secretAccessKey || environment["AWS_PROFILE"]) return undefined;
   const sessionToken = environment["AWS_SESSION_TOKEN"];
-  const credentials = { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
+  const credentials = {
+    accessKeyId,
+    secretAccessKey,
+    ...(sessionToken && { sessionToken }),
+    // As the SDK says it.
+    $source: { CREDENTIALS_ENV_VARS: "g" },
+  };
   return async () => credentials;
 }
 

@@ -38,6 +38,8 @@ export interface DirectPathOptions {
 }
 
 const PAYLOAD = "UNSIGNED-PAYLOAD";
+/** An HMAC-SHA256, as signatures are written. */
+const SIGNATURE = /\b[0-9a-f]{64}\b/g;
 const USER_AGENT = "mount-s3-ts";
 
 /** S3 refuses a request whose time differs by more than 15 minutes from its own. */
@@ -63,15 +65,12 @@ export class DirectPath {
     const credentials = await this.#credentials(call);
     const response = await this.#sendOnce(call, credentials, signal);
     if (response.status < 300) return response;
-    const error = errorOfAnswer(call, response);
+    const error = errorOfAnswer(call, withoutCredentials(response, credentials));
     if (!this.#putRight(call, error, response, credentials)) throw error;
-    const second = await this.#sendOnce(call, await this.#credentials(call), signal);
+    const renewed = await this.#credentials(call);
+    const second = await this.#sendOnce(call, renewed, signal);
     if (second.status < 300) return second;
-    const lasting = errorOfAnswer(call, second);
-    if (credentials === undefined || !mayBeExpired(call, lasting, credentials)) throw lasting;
-    const message = "the session's credentials are refused, as they are when they have expired";
-    const { status } = lasting;
-    throw new S3Error(message, { kind: "expired-credentials", ...call, status, cause: lasting });
+    throw errorOfAnswer(call, withoutCredentials(second, renewed));
   }
 
   async #credentials(call: DirectCall): Promise<Credentials | undefined> {
@@ -146,6 +145,21 @@ export class DirectPath {
     this.#clockOffsetMs = offsetMs;
     return true;
   }
+}
+
+/** What a server says is shown to people; of what signed its request, only the end of the key's id. */
+function withoutCredentials(
+  response: TransportResponse,
+  credentials: Credentials | undefined,
+): TransportResponse {
+  if (credentials === undefined || response.body.length === 0) return response;
+  const { accessKeyId, sessionToken } = credentials;
+  let text = response.body
+    .toString("latin1")
+    .replaceAll(accessKeyId, `***${accessKeyId.slice(-4)}`)
+    .replace(SIGNATURE, "***");
+  if (sessionToken !== undefined) text = text.replaceAll(sessionToken, "***");
+  return { ...response, body: Buffer.from(text, "latin1") };
 }
 
 /** S3 says ExpiredToken with status 400 in a body, which the answer to a HEAD has not. */

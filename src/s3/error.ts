@@ -3,6 +3,8 @@
  * to an errno, exhaustively.
  */
 
+import type { LogFields } from "../base/log.ts";
+
 export type S3ErrorKind =
   /** 404 NoSuchKey, or a HEAD's bare 404. */
   | "not-found"
@@ -49,13 +51,15 @@ export interface S3ErrorDetails {
   /** S3's code: "NoSuchKey". */
   readonly code?: string | undefined;
   readonly requestId?: string | undefined;
+  /** What Amazon's support asks for beside the request's id (x-amz-id-2). */
+  readonly extendedRequestId?: string | undefined;
   readonly region?: string | undefined;
   /** How long the server asks to wait before another attempt. */
   readonly retryAfterMs?: number | undefined;
   readonly cause?: unknown;
 }
 
-/** A failed operation. The message holds operation, key, status, code and request id; no secrets. */
+/** A failed operation. The message holds operation, key, status, code and both request ids; no secrets. */
 export class S3Error extends Error {
   override readonly name = "S3Error";
   readonly kind: S3ErrorKind;
@@ -64,6 +68,7 @@ export class S3Error extends Error {
   readonly status: number | undefined;
   readonly code: string | undefined;
   readonly requestId: string | undefined;
+  readonly extendedRequestId: string | undefined;
   readonly region: string | undefined;
   /** 0 when the server named no time. */
   readonly retryAfterMs: number;
@@ -76,8 +81,15 @@ export class S3Error extends Error {
     this.status = details.status;
     this.code = details.code;
     this.requestId = details.requestId;
+    this.extendedRequestId = details.extendedRequestId;
     this.region = details.region;
     this.retryAfterMs = details.retryAfterMs ?? 0;
+  }
+
+  /** What the message says, for a log line's fields. */
+  get facts(): LogFields {
+    const { code, extendedRequestId, kind, operation, requestId, status } = this;
+    return { s3Operation: operation, kind, status, code, requestId, extendedRequestId };
   }
 }
 
@@ -87,6 +99,7 @@ function describe(message: string, details: S3ErrorDetails): string {
     details.status === undefined ? "" : `HTTP ${details.status}`,
     details.code ?? "",
     details.requestId === undefined ? "" : `request ${details.requestId}`,
+    details.extendedRequestId === undefined ? "" : `extended ${details.extendedRequestId}`,
   ].filter((fact) => fact !== "");
   const suffix = facts.length === 0 ? "" : ` (${facts.join(", ")})`;
   return `${details.operation}${key} failed: ${message}${suffix}`;

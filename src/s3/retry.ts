@@ -7,6 +7,8 @@
  */
 
 import type { RetryErrorInfo, RetryStrategyV2, RetryToken } from "@smithy/types";
+import { type Log, messageOf, silentLog } from "../base/log.ts";
+import { RateLimit } from "../base/rate-limit.ts";
 import { S3Error, type S3ErrorKind } from "./error.ts";
 import { errorOf } from "./sdk-error.ts";
 
@@ -51,6 +53,10 @@ export const systemClock: RetryClock = {
       else signal?.addEventListener("abort", onAbort, { once: true });
     }),
 };
+
+/** Failures in a row of one operation that are worth a warning, of which there is one in a while. */
+const OUTAGE_FAILURES = 3;
+const WARNING_MS = 10_000;
 
 const RETRYABLE: ReadonlySet<S3ErrorKind> = new Set<S3ErrorKind>([
   "throttled",
@@ -105,10 +111,14 @@ export class Attempts {
 export class Retrier {
   readonly #policy: RetryPolicy;
   readonly #clock: RetryClock;
+  readonly #log: Log;
+  readonly #warnings: RateLimit;
 
-  constructor(policy: RetryPolicy, clock: RetryClock) {
+  constructor(policy: RetryPolicy, clock: RetryClock, log: Log = silentLog) {
     this.#policy = policy;
     this.#clock = clock;
+    this.#log = log;
+    this.#warnings = new RateLimit({ windowMs: WARNING_MS, admittedMax: 1, now: clock.now });
   }
 
   get attemptsMax(): number {
@@ -124,11 +134,25 @@ export class Retrier {
     if (!isRetryable(error)) throw error;
     const delayMs = attempts.failed(error instanceof S3Error ? error.retryAfterMs : 0);
     if (delayMs === undefined) throw error;
+    this.#tell(attempts.failures, delayMs, error);
     try {
       await this.#clock.sleep(delayMs, signal);
     } catch {
       throw abortedLike(error);
     }
+  }
+
+  /** A request or two that fail are everyday; one that fails again and again is an outage. */
+  #tell(failures: number, delayMs: number, error: unknown): void {
+    const isOutage = failures >= OUTAGE_FAILURES;
+    const omitted = isOutage ? this.#warnings.admit("outage") : undefined;
+    if (omitted === undefined && !this.#log.debugEnabled) return;
+    const next = `attempt ${failures + 1} of ${this.#policy.attemptsMax}`;
+    const others = omitted ? ` (${omitted} more attempts failed meanwhile)` : "";
+    const message = `${messageOf(error)}; ${next} follows in ${Math.round(delayMs)} ms${others}`;
+    const fields = { attempt: failures, ...(error instanceof S3Error && error.facts) };
+    if (omitted === undefined) this.#log.debug(message, fields);
+    else this.#log.warn(message, fields);
   }
 
   /** Runs `attempt` until it succeeds or retrying ends. */

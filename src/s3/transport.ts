@@ -7,6 +7,7 @@ import type { Log } from "../base/log.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { originKey } from "./origin.ts";
 import { type ProxyEnvironment, proxyFor } from "./proxy.ts";
+import { logged } from "./request-log.ts";
 import type { Timeouts } from "./timeouts.ts";
 import {
   requestError,
@@ -62,7 +63,8 @@ export class Transport {
       pool = new ConnectionPool({ route, timeouts, connectionsMax, log });
       this.#pools.set(key, pool);
     }
-    return pool.send(request, signal);
+    const answer = pool.send(request, signal);
+    return this.#options.log.debugEnabled ? logged(request, answer, this.#options.log) : answer;
   }
 
   /** Closes every connection; what is under way fails with kind "aborted". Final. */

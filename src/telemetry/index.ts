@@ -6,6 +6,10 @@
  * write, counting it.
  */
 
-export type { LogSink } from "./descriptor-sink.ts";
+export { TelemetryError } from "./error.ts";
 export { openLogFile, openStandardOutput } from "./log-file.ts";
+export { type LogFilter, parseLogFilter } from "./log-filter.ts";
+export { formatJson, formatText, formatUntimed } from "./log-format.ts";
+export type { LogSink } from "./log-sink.ts";
 export { createLogWriter, type LogWriter } from "./log-writer.ts";
+export { SYSTEM_LOG_PATH, SyslogSink } from "./syslog-sink.ts";

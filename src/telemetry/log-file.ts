@@ -1,8 +1,9 @@
-/** The two places that a log can go to: a new file in a directory, and standard output. */
+/** Two of the places that a log can go to: a new file in a directory, and standard output. */
 
 import { constants, existsSync, fstatSync, mkdirSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { DescriptorSink, type LogSink } from "./descriptor-sink.ts";
+import { DescriptorSink } from "./descriptor-sink.ts";
+import type { LogFormat, LogSink } from "./log-sink.ts";
 
 const STDOUT = 1;
 
@@ -19,11 +20,11 @@ export interface LogFile {
  * Creates `directory` if it is missing and a file in it that no other process writes:
  * `mount-s3-ts-YYYY-MM-DDTHH-MM-SSZ.<6 letters or digits>.log`. Throws the system's error.
  */
-export function openLogFile(directory: string): LogFile {
+export function openLogFile(directory: string, format: LogFormat): LogFile {
   makeDirectories(directory);
   const path = join(directory, logFileName(new Date()));
   const fd = openSync(path, "ax", FILE_MODE);
-  return { path, sink: new DescriptorSink({ fd, owned: true }) };
+  return { path, sink: new DescriptorSink({ fd, owned: true, format }) };
 }
 
 /**
@@ -53,13 +54,14 @@ function logFileName(date: Date): string {
  * it so for the programs that share it: a reader that has stopped then costs lines, not a thread. A
  * regular file keeps the descriptor, whose offset it shares with other writers; a socket cannot be opened.
  */
-export function openStandardOutput(): LogSink {
-  const shared = new DescriptorSink({ fd: STDOUT, owned: false });
+export function openStandardOutput(format: LogFormat): LogSink {
+  const shared = new DescriptorSink({ fd: STDOUT, owned: false, format });
   try {
     const status = fstatSync(STDOUT);
     if (!status.isFIFO() && !status.isCharacterDevice()) return shared;
     const flags = constants.O_WRONLY | constants.O_NONBLOCK;
-    return new DescriptorSink({ fd: openSync("/proc/self/fd/1", flags), owned: true });
+    const fd = openSync("/proc/self/fd/1", flags);
+    return new DescriptorSink({ fd, owned: true, format });
   } catch {
     return shared;
   }

@@ -108,8 +108,8 @@ describe("in the background", () => {
     const [log = "", ...moreLogs] = readdirSync(logs);
     expect(moreLogs).toEqual([]);
     const lines = readFileSync(join(logs, log), "utf8");
-    expect(lines).toContain(` INFO bucket ${BUCKET} is mounted at ${directory}\n`);
-    expect(lines).toContain(` INFO ${directory} is unmounted\n`);
+    expect(lines).toContain(` INFO cli: bucket ${BUCKET} is mounted at ${directory}\n`);
+    expect(lines).toContain(` INFO cli: ${directory} is unmounted\n`);
     expect(lines).not.toContain(sandbox.endpoint.secretAccessKey);
   });
 

@@ -183,7 +183,7 @@ describe("when S3 fails", () => {
     expect(setup.log[0]).toMatch(
       /^warn lookup of "secret" fails with EACCES: HeadObject .*Planned, request R1/,
     );
-    expect(setup.log[0]).toContain("check what the credentials");
+    expect(setup.log[0]).toContain("need the permission s3:GetObject");
     expect(setup.log).toHaveLength(2);
   });
 

@@ -6,7 +6,7 @@
 import { constants } from "node:fs";
 
 import type { Caller, DirectoryEntry, Entry, ReadReply } from "../../src/base/attributes.ts";
-import type { Log } from "../../src/base/log.ts";
+import { type Log, silentLog } from "../../src/base/log.ts";
 import {
   createFileSystem,
   errnoOf,
@@ -96,13 +96,16 @@ function linesOf(lines: string[]): Log {
   const at = (level: string) => (message: string) => {
     lines.push(`${level} ${message}`);
   };
-  return {
+  const log: Log = {
+    ...silentLog,
     debugEnabled: true,
     debug: at("debug"),
     info: at("info"),
     warn: at("warn"),
     error: at("error"),
+    named: () => log,
   };
+  return log;
 }
 
 class MemoryReader implements ObjectReader {

@@ -5,7 +5,7 @@
 
 import type { Attributes, Entry } from "../../src/base/attributes.ts";
 import { ENOSYS } from "../../src/base/errno.ts";
-import type { Log } from "../../src/base/log.ts";
+import { type Log, silentLog } from "../../src/base/log.ts";
 import { type Operations, type SessionOptions, serve } from "../../src/fuse/index.ts";
 import { FakeKernel } from "./fake-kernel.ts";
 
@@ -79,9 +79,9 @@ export function served(
   const calls: Call[] = [];
   const complaints: string[] = [];
   const log: Log = {
+    ...silentLog,
     debugEnabled: true,
-    debug() {},
-    info() {},
+    traceEnabled: true,
     warn: (message) => complaints.push(message),
     error: (message) => complaints.push(message),
   };

@@ -75,7 +75,7 @@ describe("a request", () => {
     const { kernel, complaints } = served();
     kernel.deliver(Buffer.alloc(39));
     expect(kernel.replies).toEqual([]);
-    expect(complaints).toEqual(["fuse: ignored a request of 39 bytes"]);
+    expect(complaints).toEqual(["ignored a request of 39 bytes"]);
   });
 
   test("of a stranger is refused with allowedUids, but for what is open already", () => {
@@ -224,7 +224,7 @@ describe("a reply that the kernel refuses", () => {
     kernel.refuse = ({ errno }) => (errno === 0 ? -22 : undefined);
     kernel.deliver(request.lookup({ unique: 8 }, "a"));
     expect(kernel.replyTo(8).errno).toBe(EIO);
-    expect(complaints).toEqual(["fuse: the kernel refused the reply to lookup: errno 22"]);
+    expect(complaints).toEqual(["the kernel refused the reply to lookup: errno 22"]);
   });
 
   test("because the mount is gone ends the session", async () => {

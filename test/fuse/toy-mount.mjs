@@ -238,6 +238,8 @@ make("file", root, "Grüße", 0o600, Buffer.from("\u{1F44B}"));
 
 const log = {
   debugEnabled: false,
+  traceEnabled: false,
+  trace() {},
   debug() {},
   info() {},
   warn: (message) => failures.push(message),

@@ -126,5 +126,6 @@ export function codeOf(error: unknown): string | undefined {
 }
 
 export function statusOf(attributes: Attributes): FileStatus {
-  return { ...attributes };
+  const { kind, ino, sizeBytes, mode, nlink, uid, gid, atimeMs, mtimeMs } = attributes;
+  return { kind, ino, sizeBytes, mode, nlink, uid, gid, atimeMs, mtimeMs };
 }

@@ -23,12 +23,16 @@ export interface MountRequest {
 
 /** An environment with nothing that could point at another account, region or endpoint. */
 export function environmentFor(endpoint: Endpoint): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !/^AWS_|_PROXY$|^NODE_/i.test(name));
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^AWS_|_PROXY$|^NODE_|^MOUNTPOINT_/i.test(name),
+  );
   return {
     ...Object.fromEntries(kept),
     AWS_ACCESS_KEY_ID: endpoint.accessKeyId,
     AWS_SECRET_ACCESS_KEY: endpoint.secretAccessKey,
     AWS_EC2_METADATA_DISABLED: "true",
+    // The system log of the machine is not for tests.
+    MOUNT_S3_TS_SYSLOG: "/nonexistent/log",
   };
 }
 

@@ -1,0 +1,65 @@
+/**
+ * What a person can do about a failure, where its message does not say it already. Most refusals of
+ * `fs/` name their flag themselves.
+ */
+
+import { MemoryError } from "../memory/index.ts";
+import { S3Error, type S3ErrorKind } from "../s3/index.ts";
+import { WriteError, type WriteErrorKind } from "../write/index.ts";
+
+export function remedyOf(error: unknown): string | undefined {
+  if (error instanceof S3Error) return s3Remedy(error);
+  if (error instanceof WriteError) return WRITE_REMEDIES[error.kind];
+  if (error instanceof MemoryError) {
+    return "mount with a larger --memory-target, or have fewer files open at one time";
+  }
+  return undefined;
+}
+
+/** The store's failure behind `error`, if there is one. */
+export function s3ErrorBehind(error: unknown): S3Error | undefined {
+  if (error instanceof S3Error) return error;
+  return error instanceof Error ? s3ErrorBehind(error.cause) : undefined;
+}
+
+function s3Remedy(error: S3Error): string | undefined {
+  if (error.kind !== "access-denied") return S3_REMEDIES[error.kind];
+  const permission = PERMISSIONS.get(error.operation);
+  const needed = permission === undefined ? "a permission" : `the permission ${permission}`;
+  return `the credentials need ${needed}, in their own policy or the bucket's`;
+}
+
+const WHEN_UNREACHABLE =
+  "the mount goes on by itself when the server answers again; repeat what failed";
+
+const S3_REMEDIES: Partial<Record<S3ErrorKind, string>> = {
+  "no-such-bucket": "unmount, and mount a bucket that exists",
+  "invalid-credentials": "check the access key and its secret, and mount again",
+  "expired-credentials": "renew the credentials; the mount takes them up by itself",
+  "no-credentials": "provide credentials, or mount a public bucket with --no-sign-request",
+  "wrong-region": "mount with --region and the bucket's region",
+  archived: "restore the object first",
+  throttled: "retry later or with fewer requests at one time",
+  "precondition-failed": "open the file again to have the object as it is now",
+  "server-error": WHEN_UNREACHABLE,
+  network: WHEN_UNREACHABLE,
+  timeout: WHEN_UNREACHABLE,
+};
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html */
+const PERMISSIONS: ReadonlyMap<string, string> = new Map([
+  ["HeadObject", "s3:GetObject"],
+  ["GetObject", "s3:GetObject"],
+  ["ListObjectsV2", "s3:ListBucket"],
+  ["PutObject", "s3:PutObject"],
+  ["CreateMultipartUpload", "s3:PutObject"],
+  ["UploadPart", "s3:PutObject"],
+  ["CompleteMultipartUpload", "s3:PutObject"],
+  ["AbortMultipartUpload", "s3:AbortMultipartUpload"],
+  ["DeleteObject", "s3:DeleteObject"],
+]);
+
+const WRITE_REMEDIES: Partial<Record<WriteErrorKind, string>> = {
+  "out-of-order":
+    "S3 takes files from beginning to end only: write to a local file, and copy it here",
+};
