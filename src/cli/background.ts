@@ -46,7 +46,7 @@ export async function mountInBackground(
   background: BackgroundOptions,
 ): Promise<string> {
   const { daemonPath = fileURLToPath(new URL("./daemon.js", import.meta.url)) } = background;
-  const { options, log, warnings } = command;
+  const { options, pidFile, log, warnings } = command;
   const { deviceFd } = options;
   const stdio: StdioOptions = ["ignore", "ignore", "ignore", "pipe"];
   if (deviceFd !== undefined) stdio[DAEMON_DEVICE_FD] = deviceFd;
@@ -62,7 +62,7 @@ export async function mountInBackground(
   }
   const answer = receiveLine<DaemonAnswer>(socket);
   const passed = deviceFd === undefined ? {} : { deviceFd: DAEMON_DEVICE_FD };
-  sendLine(socket, { options: { ...options, ...passed }, log, warnings });
+  sendLine(socket, { options: { ...options, ...passed }, pidFile, log, warnings });
 
   const readyTimeoutMs = background.readyTimeoutMs ?? READY_TIMEOUT_MS;
   const reply = await untilAnswered(child, answer, readyTimeoutMs);

@@ -24,13 +24,30 @@ export function parseCommandLine<Table extends OptionTable>(
   args: readonly string[],
   helpCommand: string,
 ): CommandLine<Table> {
-  const values: Record<string, unknown> = {};
+  const given: Given = { values: {}, names: new Set(), positionals: [] };
   for (const [name, option] of Object.entries(table)) {
-    values[name] = option.value ? (option.repeatable ? [] : undefined) : false;
+    given.values[name] = option.value ? (option.repeatable ? [] : undefined) : false;
   }
+  take(table, args, given, helpCommand);
+  refuseConflicts(table, given.names);
+  refuseIncomplete(table, given.names);
+  return { positionals: given.positionals, values: given.values as OptionValues<Table> };
+}
 
-  const given = new Set<string>();
-  const positionals: string[] = [];
+/** What has been read so far. */
+interface Given {
+  readonly values: Record<string, unknown>;
+  readonly names: Set<string>;
+  readonly positionals: string[];
+}
+
+function take(
+  table: OptionTable,
+  args: readonly string[],
+  given: Given,
+  helpCommand: string,
+): void {
+  const { values, names, positionals } = given;
   for (const token of tokenize(table, args).tokens) {
     if (token.kind === "positional") positionals.push(token.value);
     if (token.kind !== "option") continue;
@@ -38,18 +55,16 @@ export function parseCommandLine<Table extends OptionTable>(
     const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
     if (!option) throw unknownOption(table, token, helpCommand);
     const value = readValue(option, token);
+    if (option.expands) take(table, value as readonly string[], given, helpCommand);
     if (option.repeatable) {
       (values[token.name] as unknown[]).push(value);
-    } else if (given.has(token.name)) {
+    } else if (names.has(token.name)) {
       throw new CliError("usage", `option --${token.name} was given twice: keep one of them`);
     } else {
       values[token.name] = value;
     }
-    given.add(token.name);
+    names.add(token.name);
   }
-  refuseConflicts(table, given);
-  refuseIncomplete(table, given);
-  return { positionals, values: values as OptionValues<Table> };
 }
 
 function tokenize(table: OptionTable, args: readonly string[]) {
@@ -70,7 +85,8 @@ function readValue(option: Option, token: OptionToken): unknown {
     if (text === undefined) return true;
     throw new CliError("usage", `option ${rawName} takes no value, but got "${text}": remove it`);
   }
-  if (text === undefined || (!inlineValue && text.length > 1 && text.startsWith("-"))) {
+  const looksLikeOption = !inlineValue && !option.expands && /^-./s.test(text ?? "");
+  if (text === undefined || looksLikeOption) {
     const found = text === undefined ? "the command line ends" : `"${text}" follows`;
     const remedy = `write ${rawName} ${option.placeholder ?? "VALUE"}`;
     const orInline = text === undefined ? "" : `, or --${token.name}=${text} if that is the value`;

@@ -4,6 +4,7 @@
  * of a command is written as s3://NAME.
  */
 
+import { isMountHelper, parseHelperArguments } from "./called-by-mount.ts";
 import { CliError } from "./error.ts";
 import { renderHelp } from "./help.ts";
 import { type Invoker, type MountCommand, parseMountCommand } from "./mount-command.ts";
@@ -15,14 +16,20 @@ export type Command =
   | MountCommand
   | { readonly kind: "help"; readonly text: string }
   | { readonly kind: "version" }
+  /** All is well, and nothing is to be done. */
+  | { readonly kind: "checked" }
   | { readonly kind: "sandbox"; readonly options: SandboxCommandOptions }
   | { readonly kind: "demo" };
 
 /** Words that will be commands; taken already, so that no script comes to depend on them. */
 const RESERVED: ReadonlySet<string> = new Set(["bench", "doctor", "exec", "list", "unmount"]);
 
-/** Parses the words after the program's name, or throws a usage error. */
-export function parseCommand(args: readonly string[], invoker: Invoker): Command {
+/**
+ * Parses the words after the program's name, or throws a usage error. `programPath` is what the program
+ * was called as: as mount.TYPE it is a helper of mount(8).
+ */
+export function parseCommand(args: readonly string[], invoker: Invoker, programPath = ""): Command {
+  if (isMountHelper(programPath)) return parseHelper(args, invoker);
   const [first = "", ...rest] = args;
   if (first === "sandbox") return parseSandboxCommand(rest, invoker.workingDirectory);
   if (first === "demo") return parseDemo(rest);
@@ -34,6 +41,13 @@ export function parseCommand(args: readonly string[], invoker: Invoker): Command
   }
   const command = parseMountCommand(args, invoker);
   return command.kind === "help" ? { kind: "help", text: mainHelp() } : command;
+}
+
+function parseHelper(given: readonly string[], invoker: Invoker): Command {
+  const { args, fake } = parseHelperArguments(given);
+  const command = parseMountCommand(args, invoker);
+  if (command.kind === "help") return { kind: "help", text: mainHelp() };
+  return fake ? { kind: "checked" } : command;
 }
 
 function parseDemo(rest: readonly string[]): Command {

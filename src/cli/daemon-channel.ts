@@ -15,6 +15,7 @@ export const DAEMON_DEVICE_FD = 4;
 
 export interface DaemonOrder {
   readonly options: MountOptions;
+  readonly pidFile: string | undefined;
   readonly log: LogOptions;
   readonly warnings: readonly string[];
 }

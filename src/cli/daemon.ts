@@ -30,6 +30,7 @@ async function runDaemon(): Promise<number> {
     try {
       return await serve({
         options,
+        pidFile: order.pidFile,
         environment: process.env,
         log,
         abandoned: abandoned.promise,

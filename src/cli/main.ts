@@ -15,17 +15,17 @@ import { serve } from "./serve.ts";
 
 const NODE_MIN = [20, 19] as const;
 
-async function main(args: readonly string[]): Promise<number> {
+async function main(programPath: string, args: readonly string[]): Promise<number> {
   checkNode();
   // The SDK prints about old versions of Node, once per process, into whatever the output is.
   process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
-  return run(
-    parseCommand(args, {
-      workingDirectory: process.cwd(),
-      uid: process.getuid?.() ?? 0,
-      gid: process.getgid?.() ?? 0,
-    }),
-  );
+  const invoker = {
+    workingDirectory: process.cwd(),
+    uid: process.getuid?.() ?? 0,
+    gid: process.getgid?.() ?? 0,
+    pidFile: process.env["UNSTABLE_MOUNTPOINT_PID_FILE"] || undefined,
+  };
+  return run(parseCommand(args, invoker, programPath));
 }
 
 async function run(command: Command): Promise<number> {
@@ -35,6 +35,8 @@ async function run(command: Command): Promise<number> {
       return 0;
     case "version":
       process.stdout.write(`mount-s3-ts ${packageVersion()}\n`);
+      return 0;
+    case "checked":
       return 0;
     case "mount":
       return mount(command);
@@ -68,6 +70,7 @@ async function mountInForeground(command: MountCommand): Promise<number> {
   try {
     return await serve({
       options: command.options,
+      pidFile: command.pidFile,
       environment: process.env,
       log,
       abandoned: new Promise(() => {}),
@@ -92,8 +95,9 @@ function packageVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+const [, programPath = "", ...args] = process.argv;
 try {
-  process.exit(await main(process.argv.slice(2)));
+  process.exit(await main(programPath, args));
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`mount-s3-ts: ${message.replace(/\s*\n\s*/g, " ")}\n`);

@@ -27,6 +27,8 @@ export interface MountCommand {
   readonly kind: "mount";
   readonly options: MountOptions;
   readonly foreground: boolean;
+  /** Absolute. */
+  readonly pidFile: string | undefined;
   readonly log: LogOptions;
   /** Sentences that the user should read although the command goes on. */
   readonly warnings: readonly string[];
@@ -39,6 +41,8 @@ export interface Invoker {
   readonly workingDirectory: string;
   readonly uid: number;
   readonly gid: number;
+  /** UNSTABLE_MOUNTPOINT_PID_FILE, where it is set. */
+  readonly pidFile?: string | undefined;
 }
 
 const PART_BYTES_DEFAULT = 8 * MIB;
@@ -51,6 +55,7 @@ export function parseMountCommand(args: readonly string[], invoker: Invoker): Ma
   if (values.version) return { kind: "version" };
 
   const { bucketArgument, directoryArgument } = takePositionals(positionals);
+  const absolute = (path: string | undefined) => path && resolve(invoker.workingDirectory, path);
   const { bucket, prefix } = parseBucket(bucketArgument, values.prefix);
   refuseSseContradiction(values);
   refuseNotYetSupported(values, bucket);
@@ -61,19 +66,19 @@ export function parseMountCommand(args: readonly string[], invoker: Invoker): Ma
       prefix,
       directory: resolve(invoker.workingDirectory, directoryArgument),
       deviceFd: passedDevice(directoryArgument, values),
-      caBundle: values["ca-bundle"] && resolve(invoker.workingDirectory, values["ca-bundle"]),
+      caBundle: absolute(values["ca-bundle"]),
       uid: values.uid ?? invoker.uid,
       gid: values.gid ?? invoker.gid,
     }),
     foreground: values.foreground,
+    pidFile: absolute(values["pid-file"] ?? invoker.pidFile),
     log: {
       debug: values.debug,
       debugCrt: values["debug-crt"],
       logFormat: values["log-format"] ?? "text",
       logMetrics: values["log-metrics"],
       noLog: values["no-log"],
-      logDirectory:
-        values["log-directory"] && resolve(invoker.workingDirectory, values["log-directory"]),
+      logDirectory: absolute(values["log-directory"]),
     },
     warnings: (["metadata-ttl", "negative-metadata-ttl"] as const)
       .filter((name) => isZero(values[name]))
@@ -115,6 +120,7 @@ function mountOptions(values: MountValues, settled: Settled): MountOptions {
     uploadChecksums: values["upload-checksums"] ?? "crc32c",
     inferContentType: values["infer-content-type"],
     readOnly: values["read-only"],
+    noExec: values.noexec,
     allowDelete: values["allow-delete"],
     allowOverwrite: values["allow-overwrite"],
     allowOther: values["allow-other"],
@@ -175,7 +181,7 @@ function takePositionals(positionals: readonly string[]) {
 }
 
 /** Options of mount(2), which whoever passes a descriptor has called already. */
-const OPTIONS_OF_MOUNTING = ["read-only", "auto-unmount", "allow-other", "allow-root"] as const;
+const OPTIONS_OF_MOUNTING = ["read-only", "noexec", "auto-unmount"] as const;
 
 /** The descriptor that "/dev/fd/N" names: of /dev/fuse, mounted by whoever passes it. */
 function passedDevice(directoryArgument: string, values: MountValues): number | undefined {

@@ -1,5 +1,6 @@
 /** The options of the main command, `mount-s3-ts BUCKET DIRECTORY`: names and rules as mount-s3 has them. */
 
+import { argumentsOfList } from "./mount-option-list.ts";
 import type { OptionTable, OptionValues } from "./option.ts";
 import {
   bucketName,
@@ -136,12 +137,29 @@ export const MOUNT_TABLE = {
     value: wholeNumber("seconds", 0, 86_400),
     default: "60",
   },
+  noexec: { group: MOUNT, help: "Let no program be started from the mount." },
+  options: {
+    short: "o",
+    group: MOUNT,
+    help: "Options as in /etc/fstab: those here without dashes, divided by commas, ro for read-only. A backslash stands before a comma, a backslash or a quotation mark that is meant.",
+    placeholder: "LIST",
+    value: argumentsOfList,
+    expands: true,
+    repeatable: true,
+  },
   "fuse-backend": {
     group: MOUNT,
     help: "Who speaks with the kernel: this program's own addon, or the npm package fuse-native.",
     placeholder: "NAME",
     ...choice("native", "fuse-native"),
     default: "native",
+  },
+  "pid-file": {
+    group: MOUNT,
+    help: "Write the id of the process that serves the mount to this file, and take it away at the end. UNSTABLE_MOUNTPOINT_PID_FILE does the same.",
+    placeholder: "FILE",
+    value: text,
+    names: "file",
   },
   uid: {
     group: PERMISSIONS,

@@ -13,6 +13,8 @@ export interface Option {
   readonly placeholder?: string;
   /** Turns the text into the value, or throws a `RefusedValue`. */
   readonly value?: (text: string) => unknown;
+  /** The value is a list of arguments that stand in its place. */
+  readonly expands?: true;
   /** May be given several times; the value is then an array. */
   readonly repeatable?: true;
   /** What holds when the option is absent, in words. */

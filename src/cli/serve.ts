@@ -12,6 +12,7 @@ import type { Mounted, MountOptions } from "../mount/index.ts";
 import type { LogWriter } from "../telemetry/index.ts";
 import { CliError } from "./error.ts";
 import { detachMount } from "./mount-point.ts";
+import { claimPidFile } from "./pid-file.ts";
 
 /** Beyond the time that uploads may take: for the last requests and the unmount itself. */
 const UNMOUNT_GRACE_MS = 10_000;
@@ -27,6 +28,7 @@ const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 export interface Service {
   readonly options: MountOptions;
+  readonly pidFile: string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly log: LogWriter;
   /** Called once, when the mount answers. */
@@ -39,6 +41,16 @@ type End = { readonly reason: string; readonly crash?: unknown };
 
 /** Resolves with the exit status. Rejects when the mount could not be made. */
 export async function serve(service: Service): Promise<number> {
+  const { pidFile } = service;
+  const release = pidFile === undefined ? () => {} : claimPidFile(pidFile);
+  try {
+    return await serveMount(service);
+  } finally {
+    release();
+  }
+}
+
+async function serveMount(service: Service): Promise<number> {
   const { options, log } = service;
   const end = deferred<End>();
   const hurry = new AbortController();

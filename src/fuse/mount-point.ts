@@ -19,6 +19,7 @@ import { UnmountGuard } from "./unmount-guard.ts";
 const MS_RDONLY = 1;
 const MS_NOSUID = 2;
 const MS_NODEV = 4;
+const MS_NOEXEC = 8;
 const MS_NOATIME = 1024;
 /** umount2(2) flags. */
 const MNT_DETACH = 2;
@@ -38,6 +39,8 @@ export interface MountDirectoryOptions {
   readonly fsname: string;
   readonly subtype: string;
   readonly readOnly: boolean;
+  /** No program may be started from it. */
+  readonly noExec: boolean;
   /** Users other than the mounting one may come in. */
   readonly allowOther: boolean;
   /** Root alone may come in as well: see `MountPoint.allowedUids`. */
@@ -164,12 +167,13 @@ function ownIds(): { readonly uid: number; readonly gid: number } {
 
 /** The descriptor of the mount. */
 function mountDirectly(options: MountDirectoryOptions, directory: string): number {
-  const { addon, fsname, subtype, readOnly } = options;
+  const { addon, fsname, subtype, readOnly, noExec } = options;
   const fd = addon.openDevice();
   if (fd < 0) throw explainDevice(fd);
   const { uid, gid } = ownIds();
   const data = [`fd=${fd},rootmode=40000,user_id=${uid},group_id=${gid}`, ...sharing(options)];
-  const flags = MS_NOSUID | MS_NODEV | MS_NOATIME | (readOnly ? MS_RDONLY : 0);
+  const asked = (readOnly ? MS_RDONLY : 0) | (noExec ? MS_NOEXEC : 0);
+  const flags = MS_NOSUID | MS_NODEV | MS_NOATIME | asked;
   const result = addon.mount(fsname, directory, `fuse.${subtype}`, flags, data.join(","));
   if (result === 0) return fd;
   addon.closeDescriptor(fd);
@@ -178,9 +182,10 @@ function mountDirectly(options: MountDirectoryOptions, directory: string): numbe
 
 /** As behind fusermount3's -o; it adds nosuid and nodev by itself. */
 function fusermountOptions(options: MountDirectoryOptions): string {
-  const { fsname, subtype, readOnly } = options;
+  const { fsname, subtype, readOnly, noExec } = options;
   return [
     readOnly ? "ro" : "rw",
+    ...(noExec ? ["noexec"] : []),
     "nosuid,nodev,noatime",
     `fsname=${fsname},subtype=${subtype}`,
     ...sharing(options),

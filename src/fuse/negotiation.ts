@@ -16,12 +16,18 @@ import {
 } from "./abi.ts";
 import type { RequestReader } from "./request.ts";
 
-/**
- * Requests in the background that the kernel keeps in flight, read-ahead above all, and the number
- * at which it calls the device congested. Mountpoint's numbers; the kernel's own are 12 and 9.
- */
-const BACKGROUND_MAX = 64;
-const CONGESTION_THRESHOLD = 48;
+/** Requests in the background that the kernel keeps in flight, read-ahead above all. */
+export interface BackgroundLimits {
+  /** At most 65,535, as the number at which the kernel calls the device congested. */
+  readonly requestsMax: number;
+  readonly congestionThreshold: number;
+}
+
+/** Mountpoint's numbers; the kernel's own are 12 and 9. */
+export const DEFAULT_BACKGROUND_LIMITS: BackgroundLimits = {
+  requestsMax: 64,
+  congestionThreshold: 48,
+};
 /** Times are exact to a nanosecond. */
 const TIME_GRANULARITY_NS = 1;
 
@@ -98,14 +104,19 @@ export function negotiate(offer: Offer): Negotiation {
 }
 
 /** struct fuse_init_out, which every minor version from `ABI_MINOR_OLDEST` on takes whole. */
-export function putAgreement(words: Uint32Array, word: number, agreement: Agreement): void {
+export function putAgreement(
+  words: Uint32Array,
+  word: number,
+  agreement: Agreement,
+  background: BackgroundLimits = DEFAULT_BACKGROUND_LIMITS,
+): void {
   const at = (offset: number): number => word + (offset >>> 2);
   words.fill(0, word, at(INIT_OUT.bytes));
   words[at(INIT_OUT.major)] = ABI_MAJOR;
   words[at(INIT_OUT.minor)] = agreement.minor;
   words[at(INIT_OUT.maxReadahead)] = agreement.maxReadaheadBytes;
   words[at(INIT_OUT.flags)] = agreement.flags;
-  words[at(INIT_OUT.background)] = BACKGROUND_MAX | (CONGESTION_THRESHOLD << 16);
+  words[at(INIT_OUT.background)] = background.requestsMax | (background.congestionThreshold << 16);
   words[at(INIT_OUT.maxWrite)] = TRANSFER_BYTES_MAX;
   words[at(INIT_OUT.timeGran)] = TIME_GRANULARITY_NS;
   words[at(INIT_OUT.maxPages)] = TRANSFER_PAGES_MAX;

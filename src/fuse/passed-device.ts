@@ -17,11 +17,13 @@ export interface AdoptDeviceOptions {
   readonly fd: number;
   /** How the person who passed it calls it, e.g. "/dev/fd/3". */
   readonly name: string;
+  /** Whether root and the mounting user alone are served, whomever the mount lets in. */
+  readonly allowRoot: boolean;
 }
 
 /** @throws FuseError kind "not-mounted" when nobody has called mount(2) with the descriptor */
 export async function adoptDevice(options: AdoptDeviceOptions): Promise<MountPoint> {
-  const { addon, fd, log, name } = options;
+  const { addon, fd, log, name, allowRoot } = options;
   if (!isMounted(fd)) {
     throw new FuseError(
       "not-mounted",
@@ -30,7 +32,7 @@ export async function adoptDevice(options: AdoptDeviceOptions): Promise<MountPoi
   }
   addon.setNonBlocking(fd, true);
   const device = await deviceOf(fd);
-  return new MountPoint({ addon, log, allowRoot: false }, { directory: name, fd, device });
+  return new MountPoint({ addon, log, allowRoot }, { directory: name, fd, device });
 }
 
 /** A read that has no room for a request takes none, and fails differently before and after mount(2). */

@@ -13,7 +13,14 @@ import { ABI_MAJOR, ABI_MINOR, ABI_MINOR_OLDEST, IN_HEADER, INIT_OUT } from "./a
 import { Answering } from "./answering.ts";
 import { FuseError } from "./error.ts";
 import { isBeingKilled } from "./interrupts.ts";
-import { type Agreement, negotiate, putAgreement, readOffer } from "./negotiation.ts";
+import {
+  type Agreement,
+  type BackgroundLimits,
+  DEFAULT_BACKGROUND_LIMITS,
+  negotiate,
+  putAgreement,
+  readOffer,
+} from "./negotiation.ts";
 import { invalidateEntryMessage, invalidateInodeMessage } from "./notification.ts";
 import { expectsReply, OPCODE_TABLE } from "./opcode-table.ts";
 import type { Operations } from "./operations.ts";
@@ -36,6 +43,8 @@ export interface SessionOptions {
    */
   readonly errnoOf: (error: unknown) => number;
   readonly log: Log;
+  /** Absent, or where a number is absent, the default. */
+  readonly background?: Partial<BackgroundLimits>;
   /** The users whose requests are served, with --allow-root: others get EACCES. Absent: all. */
   readonly allowedUids?: readonly number[];
   /** Whether thread `pid` is being killed; only then is a request of it that was interrupted given up. */
@@ -63,6 +72,7 @@ export class Session {
   readonly #reply: ReplyWriter;
   readonly #answering: Answering;
   readonly #control: SessionControl;
+  readonly #background: BackgroundLimits;
   readonly #initialized = deferred<Agreement>();
   readonly #closed = deferred<void>();
   /** Where the next request goes; none while every slot is parked. */
@@ -73,6 +83,7 @@ export class Session {
     this.#log = options.log;
     this.#operations = options.operations;
     this.#errnoOf = options.errnoOf;
+    this.#background = { ...DEFAULT_BACKGROUND_LIMITS, ...options.background };
     this.#slots = new SlotPool((byteCount) => options.addon.allocateHuge(byteCount));
     const slot = this.#slots.take();
     assert(slot !== undefined, "a new pool has slots");
@@ -267,7 +278,7 @@ export class Session {
     const body = ReplyWriter.bodyWord;
     switch (negotiation.kind) {
       case "agreed":
-        putAgreement(words, body, negotiation.agreement);
+        putAgreement(words, body, negotiation.agreement, this.#background);
         this.#checkReply(this.#reply.send(INIT_OUT.bytes));
         this.#initialized.resolve(negotiation.agreement);
         break;

@@ -35,14 +35,15 @@ import {
 } from "../s3/index.ts";
 import { startUpload } from "../write/index.ts";
 import { checkAccess } from "./bucket-access.ts";
+import { type Environment, numberFrom } from "./environment.ts";
 import { MountError } from "./error.ts";
 import type { MountOptions } from "./options.ts";
 
 /** What the process around a mount lends it. */
 export interface MountContext {
   readonly log: Log;
-  /** The environment's variables: proxies, AWS_CA_BUNDLE and AWS_MAX_ATTEMPTS are read from it. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Where AWS_CA_BUNDLE, AWS_MAX_ATTEMPTS, proxies and mount-s3's UNSTABLE_MOUNTPOINT_ numbers are read. */
+  readonly environment: Environment;
 }
 
 export interface Mounted {
@@ -64,12 +65,13 @@ export interface Mounted {
 export async function mountBucket(options: MountOptions, context: MountContext): Promise<Mounted> {
   const native = loadAddon();
   const budgetBytes = budgetFor(options);
+  const tuning = tuningFrom(context.environment);
   const clientOptions = storeOptions(options, context, native);
   const log = context.log.named("mount");
   const { region } = await checkAccess(clientOptions, options, log);
   const client = createObjectClient({ ...clientOptions, ...(region && { region }) });
   try {
-    const mount = new Mount(options, log, { native, client, budgetBytes });
+    const mount = new Mount(options, log, { native, client, budgetBytes, tuning });
     await mount.start();
     return mount;
   } catch (error) {
@@ -97,7 +99,7 @@ function storeOptions(
 ): ObjectClientOptions {
   const { bucket, region, endpointUrl, forcePathStyle, profile, noSignRequest } = options;
   const bundle = environment["AWS_CA_BUNDLE"];
-  const attempts = environment["AWS_MAX_ATTEMPTS"];
+  const attemptsMax = numberFrom(environment, "AWS_MAX_ATTEMPTS", 1, 9999);
   const credentials = profile === undefined ? environmentCredentials(environment) : undefined;
   return {
     bucket,
@@ -109,17 +111,30 @@ function storeOptions(
     ...(credentials && { credentials }),
     proxy: environment,
     ...(bundle && { caBundle: readBundle(bundle) }),
-    ...(attempts && { retry: { attemptsMax: attemptsFrom(attempts) } }),
+    ...(attemptsMax !== undefined && { retry: { attemptsMax } }),
     checksums: native,
     log: log.named("s3"),
   };
 }
 
-function attemptsFrom(text: string): number {
-  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
-  throw new MountError(
-    `AWS_MAX_ATTEMPTS is "${text}": it must be a whole number from 1 to 9999: correct the variable or unset it`,
-  );
+/** What mount-s3 lets its variables set, for those who know what they measure. */
+interface Tuning {
+  readonly background: { readonly requestsMax?: number; readonly congestionThreshold?: number };
+  readonly windowBytesMax: number | undefined;
+}
+
+function tuningFrom(environment: Environment): Tuning {
+  const number = (name: string, max: number) =>
+    numberFrom(environment, `UNSTABLE_MOUNTPOINT_${name}`, 1, max);
+  const requestsMax = number("MAX_BACKGROUND", 0xffff);
+  const congestionThreshold = number("CONGESTION_THRESHOLD", 0xffff);
+  return {
+    background: {
+      ...(requestsMax !== undefined && { requestsMax }),
+      ...(congestionThreshold !== undefined && { congestionThreshold }),
+    },
+    windowBytesMax: number("MAX_PREFETCH_WINDOW_SIZE", Number.MAX_SAFE_INTEGER),
+  };
 }
 
 function readBundle(path: string): string {
@@ -138,6 +153,7 @@ interface Ends {
   readonly native: Addon;
   readonly client: ObjectClient;
   readonly budgetBytes: number;
+  readonly tuning: Tuning;
 }
 
 class Mount implements Mounted {
@@ -164,6 +180,8 @@ class Mount implements Mounted {
       discard: ends.native.discard,
     });
     const { client, native } = ends;
+    const { windowBytesMax } = ends.tuning;
+    const window = windowBytesMax === undefined ? {} : { windowBytesMax };
     const pool = this.#pool;
     const { readPartBytes, writePartBytes } = options;
     this.#fileSystem = createFileSystem({
@@ -171,6 +189,7 @@ class Mount implements Mounted {
       openReader: (object) =>
         openReader({
           ...object,
+          ...window,
           client,
           pool,
           partBytes: readPartBytes,
@@ -208,6 +227,7 @@ class Mount implements Mounted {
       operations,
       errnoOf,
       log: this.#log.named("fuse"),
+      background: this.#ends.tuning.background,
       ...(mountPoint.allowedUids && { allowedUids: mountPoint.allowedUids }),
     });
     this.#session = session;
@@ -225,15 +245,19 @@ class Mount implements Mounted {
   }
 
   #makeMountPoint(): Promise<MountPoint> {
-    const { allowOther, allowRoot, autoUnmount, deviceFd, directory, readOnly } = this.#options;
+    const { deviceFd, directory, readOnly, noExec } = this.#options;
+    const { allowOther, allowRoot, autoUnmount } = this.#options;
     const ends = { addon: this.#ends.native, log: this.#log.named("fuse") };
-    if (deviceFd !== undefined) return adoptDevice({ ...ends, fd: deviceFd, name: directory });
+    if (deviceFd !== undefined) {
+      return adoptDevice({ ...ends, fd: deviceFd, name: directory, allowRoot });
+    }
     return mountDirectory({
       ...ends,
       directory,
       fsname: "mount-s3-ts",
       subtype: "mount-s3-ts",
       readOnly,
+      noExec,
       allowOther,
       allowRoot,
       autoUnmount,

@@ -49,6 +49,8 @@ export interface MountOptions {
   readonly uploadChecksums: UploadChecksums;
   readonly inferContentType: boolean;
   readonly readOnly: boolean;
+  /** Whether no program may be started from the mount. */
+  readonly noExec: boolean;
   readonly allowDelete: boolean;
   readonly allowOverwrite: boolean;
   readonly allowOther: boolean;

@@ -16,6 +16,8 @@ export interface ReaderOptions {
   readonly objectBytes: number;
   /** The size of one ranged GET while reading ahead (--read-part-size). */
   readonly partBytes: number;
+  /** The most to read ahead of one reader, whatever it gains. */
+  readonly windowBytesMax?: number;
   readonly log: Log;
   /** A monotonic clock in milliseconds. */
   readonly nowMs?: () => number;

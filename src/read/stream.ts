@@ -135,8 +135,8 @@ export class Stream {
   }
 
   #newWindow(): ReadWindow {
-    const { partBytes, pool } = this.#options.source;
-    const bytesMax = Math.min(WINDOW_BYTES_MAX, (pool.blocksMax * BLOCK_BYTES) / 2);
+    const { partBytes, pool, windowBytesMax = WINDOW_BYTES_MAX } = this.#options.source;
+    const bytesMax = Math.min(windowBytesMax, (pool.blocksMax * BLOCK_BYTES) / 2);
     return new ReadWindow({ bytesMin: Math.min(2 * partBytes, bytesMax), bytesMax });
   }
 

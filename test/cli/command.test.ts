@@ -32,7 +32,7 @@ describe("a mount at a descriptor", () => {
     expect(options).toMatchObject({ deviceFd: 12, directory: "/dev/fd/12" });
   });
 
-  test.each(["--read-only", "--auto-unmount", "--allow-other", "--allow-root"])(
+  test.each(["--read-only", "--noexec", "--auto-unmount"])(
     "leaves %s to whoever mounted",
     (flag) => {
       expect(usageError("bucket", "/dev/fd/3", flag)).toContain(
@@ -47,6 +47,7 @@ describe("a mount", () => {
     expect(parseMount("bucket", "dir")).toEqual({
       kind: "mount",
       foreground: false,
+      pidFile: undefined,
       log: {
         debug: false,
         debugCrt: false,
@@ -79,6 +80,7 @@ describe("a mount", () => {
         uploadChecksums: "crc32c",
         inferContentType: false,
         readOnly: false,
+        noExec: false,
         allowDelete: false,
         allowOverwrite: false,
         allowOther: false,

@@ -42,6 +42,7 @@ function system(overrides: Partial<MountAddon> = {}) {
       fsname: "mount-s3-ts",
       subtype: "mount-s3-ts",
       readOnly: false,
+      noExec: false,
       allowOther: false,
       allowRoot: false,
       autoUnmount: false,
@@ -56,6 +57,7 @@ describe("mounting as root", () => {
   test.each([
     [{}, 2 | 4 | 1024, "", undefined],
     [{ readOnly: true }, 1 | 2 | 4 | 1024, "", undefined],
+    [{ noExec: true }, 2 | 4 | 8 | 1024, "", undefined],
     [{ allowOther: true }, 2 | 4 | 1024, ",allow_other", undefined],
     [{ allowRoot: true }, 2 | 4 | 1024, ",allow_other", [0, process.getuid?.()]],
   ])("with %j asks for just that", async (options, flags, more, allowedUids) => {

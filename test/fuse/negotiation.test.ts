@@ -37,6 +37,17 @@ describe("INIT", () => {
     await expect(session.initialized).resolves.toMatchObject({ minor: 45 });
   });
 
+  test.each([
+    [{ requestsMax: 65_535 }, [65_535, 48]],
+    [{ congestionThreshold: 7 }, [64, 7]],
+    [{ requestsMax: 1, congestionThreshold: 65_535 }, [1, 65_535]],
+  ])("asks for as many requests in the background as %j says", (background, expected) => {
+    const { kernel } = served({}, { background });
+    kernel.deliver(captured("init"));
+    const { body } = kernel.replyTo(uniqueOf(captured("init")));
+    expect([body.readUInt16LE(16), body.readUInt16LE(18)]).toEqual(expected);
+  });
+
   test("of Linux 5.4, which sends a short struct, is answered in its version", () => {
     const { kernel } = served();
     kernel.deliver(request.init(7, 31, bits(0, 5, 18, 22)));

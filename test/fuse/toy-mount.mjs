@@ -277,6 +277,7 @@ async function main() {
     fsname: "toy",
     subtype: "toy-fs",
     readOnly: false,
+    noExec: false,
     allowOther: false,
     allowRoot: false,
     autoUnmount: false,

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { ReadReply } from "../../src/base/attributes.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { KIB, MIB } from "../../src/base/sizes.ts";
-import { type ObjectReader, openReader } from "../../src/read/index.ts";
+import { type ObjectReader, openReader, type ReaderOptions } from "../../src/read/index.ts";
 import { quiet, testPool } from "../memory/pools.ts";
 import { GatedClient, pattern, s3Error } from "./gated-client.ts";
 
@@ -17,18 +17,22 @@ interface Setup {
 
 function setUp(
   objectBytes: number,
-  options: { readonly partBytes?: number; readonly blocks?: number } = {},
+  options: Partial<Pick<ReaderOptions, "partBytes" | "windowBytesMax">> & {
+    readonly blocks?: number;
+  } = {},
 ): Setup {
+  const { blocks, ...readerOptions } = options;
   const object = pattern(objectBytes);
   const client = new GatedClient(object);
-  const pool = testPool(options.blocks ?? 512);
+  const pool = testPool(blocks ?? 512);
   const reader = openReader({
     client,
     pool,
     key: "k",
     etag: ETAG,
     objectBytes,
-    partBytes: options.partBytes ?? 8 * MIB,
+    partBytes: 8 * MIB,
+    ...readerOptions,
     log: silentLog,
   });
   return { object, client, reader, pool };
@@ -200,6 +204,17 @@ describe("a sequential run", () => {
     }
     // Two parts ahead and 4 MiB behind, each rounded up to blocks.
     expect(most).toBeLessThanOrEqual(16 + 8 + 5);
+    setup.reader.close();
+  });
+
+  test("asks for no more than the limit of its window ahead", async () => {
+    const setup = setUp(64 * MIB, { windowBytesMax: 2 * MIB });
+    finishAtOnce(setup.client);
+    for (let at = 0; at < 64 * MIB; at += MIB) {
+      await check(setup, at, MIB);
+      const [offset = 0, byteCount = 0] = setup.client.ranges.at(-1) ?? [];
+      expect(offset + byteCount - at).toBeLessThanOrEqual(3 * MIB);
+    }
     setup.reader.close();
   });
 
