@@ -16,7 +16,7 @@ import {
   sizeAndTime,
 } from "../inode/index.ts";
 import type { ObjectReader } from "../read/index.ts";
-import type { ObjectInfo } from "../s3/index.ts";
+import { isArchiveClass, type ObjectInfo } from "../s3/index.ts";
 import type { Upload } from "../write/index.ts";
 import { FsError } from "./error.ts";
 import { FileUses } from "./file-use.ts";
@@ -197,6 +197,5 @@ export class Core {
 
 /** Whether S3 refuses to give the object's bytes until it has been restored. */
 export function isArchived(object: ObjectInfo): boolean {
-  const { storageClass, restored } = object;
-  return (storageClass === "GLACIER" || storageClass === "DEEP_ARCHIVE") && !restored;
+  return isArchiveClass(object.storageClass) && object.restored !== true;
 }

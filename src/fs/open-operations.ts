@@ -81,10 +81,10 @@ export class OpenOperations {
 
   #overwrite(file: FileInode, request: OpenRequest): Opened {
     this.#core.checkWritable();
+    if (!this.#core.options.allowOverwrite) throw overwriteDisabled(false);
     if ((request.flags & O_ACCMODE) === O_RDONLY) {
       throw new FsError("unsupported-flags", "a file is truncated only to write it");
     }
-    if (!this.#core.options.allowOverwrite) throw overwriteDisabled(false);
     if (this.#core.uses.hasActiveReaders(file)) {
       throw new FsError("being-read", "the file is open for reading and cannot be written");
     }

@@ -6,7 +6,7 @@
  * and not yet stored, then an object in S3.
  */
 
-import type { ObjectInfo } from "../s3/index.ts";
+import { isArchiveClass, type ObjectInfo } from "../s3/index.ts";
 import { AbsentNames } from "./absent-names.ts";
 import { InodeError } from "./error.ts";
 import { DirectoryInode, FileInode, type Inode, isSameVersion, sizeAndTime } from "./inode.ts";
@@ -96,6 +96,10 @@ export class Sightings {
       this.#attachSeen(file, seen.seenAtMs);
     }
     this.touchFile(file, seen.seenAtMs);
+    // Whether it can be read was not asked, so nothing but the listing itself is served by this.
+    if (isArchiveClass(seen.object.storageClass) && seen.object.restored === undefined) {
+      file.validUntilMs = seen.seenAtMs;
+    }
     this.table.remember(file);
     return file;
   }

@@ -70,7 +70,11 @@ export class DirectPath {
     const renewed = await this.#credentials(call);
     const second = await this.#sendOnce(call, renewed, signal);
     if (second.status < 300) return second;
-    throw errorOfAnswer(call, withoutCredentials(second, renewed));
+    const lasting = errorOfAnswer(call, withoutCredentials(second, renewed));
+    if (credentials === undefined || !mayBeExpired(call, lasting, credentials)) throw lasting;
+    const message = "the session's credentials are refused, as they are when they have expired";
+    const { status } = lasting;
+    throw new S3Error(message, { kind: "expired-credentials", ...call, status, cause: lasting });
   }
 
   async #credentials(call: DirectCall): Promise<Credentials | undefined> {

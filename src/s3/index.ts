@@ -16,17 +16,18 @@ export type { Checksum } from "./checksum.ts";
 export { createObjectClient, type ObjectClientOptions } from "./client.ts";
 export { environmentCredentials } from "./credentials.ts";
 export { S3Error, type S3ErrorKind } from "./error.ts";
-export type {
-  BodySink,
-  CompleteUploadRequest,
-  CreateUploadRequest,
-  GetRequest,
-  ListPage,
-  ListRequest,
-  ObjectClient,
-  ObjectInfo,
-  PutRequest,
-  Stored,
-  UploadedPart,
-  UploadPartRequest,
+export {
+  type BodySink,
+  type CompleteUploadRequest,
+  type CreateUploadRequest,
+  type GetRequest,
+  isArchiveClass,
+  type ListPage,
+  type ListRequest,
+  type ObjectClient,
+  type ObjectInfo,
+  type PutRequest,
+  type Stored,
+  type UploadedPart,
+  type UploadPartRequest,
 } from "./object-client.ts";

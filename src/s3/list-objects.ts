@@ -35,7 +35,7 @@ export async function listObjects(
     signal,
   );
   try {
-    return parseListPage(response.body);
+    return parseListPage(response.body, restoreStatus);
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     throw badAnswer(call, response.status, error.message);
@@ -43,7 +43,7 @@ export async function listObjects(
 }
 
 /** Throws a ProtocolError for what is no page of a listing. */
-export function parseListPage(body: Buffer): ListPage {
+export function parseListPage(body: Buffer, restoreStatus: boolean): ListPage {
   const xml = body.toString("utf8");
   const root = xml.indexOf("<ListBucketResult");
   if (root === -1 || !xml.includes("</ListBucketResult>")) {
@@ -51,7 +51,9 @@ export function parseListPage(body: Buffer): ListPage {
   }
   const decode = textOf(xml, "EncodingType") === "url" ? decodeUrl : (text: string) => text;
   const objects: ObjectInfo[] = [];
-  forEachElement(xml, "Contents", (inside) => objects.push(parseObject(inside, decode)));
+  forEachElement(xml, "Contents", (inside) => {
+    objects.push(parseObject(inside, { decode, restoreStatus }));
+  });
   const commonPrefixes: string[] = [];
   forEachElement(xml, "CommonPrefixes", (inside) => {
     commonPrefixes.push(decode(required(inside, "Prefix")));
@@ -61,7 +63,10 @@ export function parseListPage(body: Buffer): ListPage {
   return { objects, commonPrefixes, continuationToken };
 }
 
-function parseObject(inside: string, decode: (text: string) => string): ObjectInfo {
+function parseObject(
+  inside: string,
+  { decode, restoreStatus }: { decode: (text: string) => string; restoreStatus: boolean },
+): ObjectInfo {
   const size = required(inside, "Size");
   if (!/^\d{1,15}$/.test(size)) throw new ProtocolError("a size in its listing is no number");
   const lastModifiedMs = Date.parse(textOf(inside, "LastModified") ?? "");
@@ -74,7 +79,7 @@ function parseObject(inside: string, decode: (text: string) => string): ObjectIn
     etag: textOf(inside, "ETag") ?? "",
     lastModifiedMs: Number.isNaN(lastModifiedMs) ? 0 : lastModifiedMs,
     storageClass: textOf(inside, "StorageClass"),
-    restored,
+    restored: restoreStatus ? restored : undefined,
   };
 }
 

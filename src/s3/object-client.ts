@@ -16,8 +16,13 @@ export interface ObjectInfo {
   readonly etag: string;
   readonly lastModifiedMs: number;
   readonly storageClass: string | undefined;
-  /** Whether an archived object can be read now (a restored copy exists). */
-  readonly restored: boolean;
+  /** Whether an archived object can be read now (a restored copy exists); undefined: not asked. */
+  readonly restored: boolean | undefined;
+}
+
+/** Whether objects of this class can be read only once they have been restored. */
+export function isArchiveClass(storageClass: string | undefined): boolean {
+  return storageClass === "GLACIER" || storageClass === "DEEP_ARCHIVE";
 }
 
 export interface ListRequest {

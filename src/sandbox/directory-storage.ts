@@ -37,7 +37,7 @@ import {
   PatternContent,
 } from "./content.ts";
 import type { Storage, StoredBucket } from "./storage.ts";
-import type { StoredObject } from "./stored-object.ts";
+import type { Restoration, StoredObject } from "./stored-object.ts";
 
 const readFd = promisify(readCallback);
 const writeFd = promisify(writeCallback);
@@ -63,6 +63,7 @@ interface SavedObject {
   readonly storageClass: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly checksum?: StoredChecksum;
+  readonly restoration?: Restoration;
   readonly pieces: readonly SavedPiece[];
 }
 
@@ -104,6 +105,7 @@ export class DirectoryStorage implements Storage {
       storageClass: object.storageClass,
       headers: object.headers,
       ...(object.checksum === undefined ? {} : { checksum: object.checksum }),
+      ...(object.restoration === undefined ? {} : { restoration: object.restoration }),
       pieces: savePieces(object.content),
     };
     saveJson(this.#objectPath(bucket, object.key), saved);

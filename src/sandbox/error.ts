@@ -49,6 +49,7 @@ const ERRORS = {
     403,
     "The difference between the request time and the current time is too large.",
   ],
+  RestoreAlreadyInProgress: [409, "Object restore is already in progress"],
   SignatureDoesNotMatch: [
     403,
     "The request signature we calculated does not match the signature you provided. Check your key and signing method.",

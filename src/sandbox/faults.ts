@@ -37,7 +37,7 @@ export type Fault = FaultKind & {
   /** As S3 names operations, e.g. "GetObject"; any by default. */
   readonly operation?: string;
   readonly method?: string;
-  /** A whole key, or a pattern for it. */
+  /** A whole key, or a pattern for it; of a listing, its prefix. */
   readonly key?: string | RegExp;
   /** How many requests meet it: 1 by default, Infinity for every one until it is removed. */
   readonly times?: number;
@@ -57,6 +57,8 @@ export interface FaultTarget {
   readonly operation: string;
   readonly method: string;
   readonly key: string;
+  /** As in the URL, without the "?". */
+  readonly query: string;
 }
 
 class Armed implements AddedFault {
@@ -106,8 +108,11 @@ function fits(fault: Fault, target: FaultTarget): boolean {
   const { operation, method, key } = fault;
   if (operation !== undefined && operation !== target.operation) return false;
   if (method !== undefined && method !== target.method) return false;
-  if (key instanceof RegExp) return target.key.search(key) !== -1;
-  return key === undefined || key === target.key;
+  if (key === undefined) return true;
+  const subject =
+    target.key === "" ? (new URLSearchParams(target.query).get("prefix") ?? "") : target.key;
+  if (key instanceof RegExp) return subject.search(key) !== -1;
+  return key === subject;
 }
 
 const USUAL_CODES: Readonly<Record<number, string>> = {

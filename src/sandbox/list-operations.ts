@@ -4,7 +4,8 @@ import type { Bucket } from "./bucket.ts";
 import { SandboxError } from "./error.ts";
 import type { Page, PageRequest } from "./listing.ts";
 import { type Answer, bucketOf, type Call, xmlAnswer } from "./operation.ts";
-import type { S3Request } from "./request.ts";
+import { header, type S3Request } from "./request.ts";
+import { restoreStatus } from "./restoration.ts";
 import type { StoredObject } from "./stored-object.ts";
 import { element, isoTime, optionalElement, parent, xmlDocument } from "./xml.ts";
 
@@ -18,6 +19,8 @@ export function listObjectsV2(call: Call): Answer {
   const request = pageRequest(call, token === undefined ? startAfter : decodeToken(token));
   const page = bucket.listPage(request);
   const withOwner = query.get("fetch-owner") === "true";
+  const optional = header(call.request, "x-amz-optional-object-attributes") ?? "";
+  const withRestoreStatus = optional.split(",").some((name) => name.trim() === "RestoreStatus");
   return xmlAnswer(
     xmlDocument(
       "ListBucketResult",
@@ -26,7 +29,7 @@ export function listObjectsV2(call: Call): Answer {
       optionalElement("ContinuationToken", token),
       page.next === undefined ? "" : element("NextContinuationToken", encodeToken(page.next)),
       startAfter === undefined ? "" : element("StartAfter", encode(startAfter)),
-      ...entries({ bucket, page, encode, withOwner }),
+      ...entries({ bucket, page, encode, withOwner, withRestoreStatus }),
     ),
   );
 }
@@ -46,7 +49,7 @@ export function listObjects(call: Call): Answer {
       ...commonElements(call, request, page),
       element("Marker", encode(request.after)),
       next === undefined ? "" : element("NextMarker", encode(next)),
-      ...entries({ bucket, page, encode, withOwner: true }),
+      ...entries({ bucket, page, encode, withOwner: true, withRestoreStatus: false }),
     ),
   );
 }
@@ -117,19 +120,25 @@ interface Entries {
   readonly page: Page;
   readonly encode: (key: string) => string;
   readonly withOwner: boolean;
+  readonly withRestoreStatus: boolean;
 }
 
-function* entries({ bucket, page, encode, withOwner }: Entries): Generator<string> {
+function* entries(listed: Entries): Generator<string> {
+  const { bucket, page, encode } = listed;
   for (const key of page.keys) {
     const object = bucket.get(key);
-    if (object !== undefined) yield contents(object, encode(key), withOwner);
+    if (object !== undefined) yield contents(object, encode(key), listed);
   }
   for (const prefix of page.commonPrefixes) {
     yield parent("CommonPrefixes", element("Prefix", encode(prefix)));
   }
 }
 
-function contents(object: StoredObject, key: string, withOwner: boolean): string {
+function contents(
+  object: StoredObject,
+  key: string,
+  { withOwner, withRestoreStatus }: Entries,
+): string {
   return parent(
     "Contents",
     element("Key", key),
@@ -139,6 +148,7 @@ function contents(object: StoredObject, key: string, withOwner: boolean): string
     optionalElement("ChecksumType", object.checksum?.type),
     element("Size", object.content.sizeBytes),
     element("StorageClass", object.storageClass),
+    withRestoreStatus ? restoreStatus(object) : "",
     withOwner ? parent("Owner", element("ID", "sandbox"), element("DisplayName", "sandbox")) : "",
   );
 }

@@ -3,6 +3,7 @@
 import { checksumHeader } from "./checksum.ts";
 import { SandboxError } from "./error.ts";
 import { header, type S3Request } from "./request.ts";
+import { restoreHeader } from "./restoration.ts";
 import type { StoredObject } from "./stored-object.ts";
 
 const KEPT = [
@@ -65,6 +66,8 @@ export function objectHeaders(object: StoredObject): Record<string, string> {
   if (object.storageClass !== DEFAULT_STORAGE_CLASS) {
     headers["x-amz-storage-class"] = object.storageClass;
   }
+  const restore = restoreHeader(object);
+  if (restore !== undefined) headers["x-amz-restore"] = restore;
   return headers;
 }
 

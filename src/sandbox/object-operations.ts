@@ -11,6 +11,7 @@ import {
 import { type Answer, bucketOf, type Call, emptyAnswer, xmlAnswer } from "./operation.ts";
 import { type ByteRange, parseRange } from "./range.ts";
 import { header, type S3Request } from "./request.ts";
+import { isArchived, isRestored } from "./restoration.ts";
 import { type StoredObject, storedNowMs } from "./stored-object.ts";
 import { takeUpload } from "./upload-intake.ts";
 import { element, isoTime, parent, xmlDocument } from "./xml.ts";
@@ -79,9 +80,10 @@ export function getObject(call: Call): Answer {
   return { status, headers, body: { ...range, reader: object.content.open() } };
 }
 
-/** Archived objects can be described and replaced, not read. */
-function checkReadable({ storageClass }: StoredObject): void {
-  if (storageClass !== "GLACIER" && storageClass !== "DEEP_ARCHIVE") return;
+/** Archived objects can be described and replaced, not read before they are restored. */
+function checkReadable(object: StoredObject): void {
+  if (!isArchived(object) || isRestored(object)) return;
+  const { storageClass } = object;
   throw new SandboxError("InvalidObjectState", undefined, { StorageClass: storageClass });
 }
 
@@ -132,8 +134,9 @@ export function copyObject(call: Call): Answer {
       "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
     );
   }
+  const { restoration: _, ...original } = source.object;
   const copied: StoredObject = {
-    ...source.object,
+    ...original,
     key: request.key,
     lastModifiedMs: storedNowMs(),
     storageClass: storageClassOf(request),

@@ -21,6 +21,7 @@ import {
 } from "./object-operations.ts";
 import type { Operation } from "./operation.ts";
 import type { S3Request } from "./request.ts";
+import { restoreObject } from "./restoration.ts";
 import {
   abortMultipartUpload,
   createMultipartUpload,
@@ -104,6 +105,13 @@ const OPERATIONS: readonly Operation[] = [
     target: "object",
     run: createMultipartUpload,
     query: ["uploads"],
+  },
+  {
+    name: "RestoreObject",
+    method: "POST",
+    target: "object",
+    run: restoreObject,
+    query: ["restore"],
   },
   {
     name: "CompleteMultipartUpload",

@@ -3,6 +3,12 @@
 import type { StoredChecksum } from "./checksum.ts";
 import type { Content } from "./content.ts";
 
+/** A copy of an archived object that can be read for a time. */
+export interface Restoration {
+  readonly readyAtMs: number;
+  readonly expiresAtMs: number;
+}
+
 export interface StoredObject {
   readonly key: string;
   readonly content: Content;
@@ -14,6 +20,8 @@ export interface StoredObject {
   /** The headers of the upload that come back with the object: Content-Type, x-amz-meta-* and such. */
   readonly headers: Readonly<Record<string, string>>;
   readonly checksum: StoredChecksum | undefined;
+  /** The last one that was asked for. */
+  readonly restoration?: Restoration;
 }
 
 /** The time for an object that is stored now. */

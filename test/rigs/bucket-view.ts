@@ -12,7 +12,10 @@ import {
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  RestoreObjectCommand,
   S3Client,
+  type StorageClass,
+  type Tier,
 } from "@aws-sdk/client-s3";
 
 /** Where a server listens and who may use it. */
@@ -58,10 +61,25 @@ export class BucketView {
     await this.#client.send(new CreateBucketCommand({ Bucket: this.name }));
   }
 
-  async put(key: string, body: Uint8Array | string): Promise<void> {
+  async put(
+    key: string,
+    body: Uint8Array | string,
+    options: { readonly storageClass?: StorageClass } = {},
+  ): Promise<void> {
+    const { storageClass } = options;
     await this.#client.send(
-      new PutObjectCommand({ ...this.#object(key), Body: Buffer.from(body) }),
+      new PutObjectCommand({
+        ...this.#object(key),
+        Body: Buffer.from(body),
+        ...(storageClass === undefined ? {} : { StorageClass: storageClass }),
+      }),
     );
+  }
+
+  /** Asks for an archived object to be restored; the sandbox has done it at once when "Expedited". */
+  async restore(key: string, tier: Tier): Promise<void> {
+    const RestoreRequest = { Days: 1, GlacierJobParameters: { Tier: tier } };
+    await this.#client.send(new RestoreObjectCommand({ ...this.#object(key), RestoreRequest }));
   }
 
   /** All of an object; undefined when there is none. */

@@ -4,7 +4,7 @@
  * and the kernel's caches, is missing, so that a failure here is a failure of meaning.
  */
 
-import { silentLog } from "../../src/base/log.ts";
+import { type Log, silentLog } from "../../src/base/log.ts";
 import { MIB } from "../../src/base/sizes.ts";
 import { createFileSystem, errnoOf, type FileSystem } from "../../src/fs/index.ts";
 import { type BlockPool, createBlockPool } from "../../src/memory/index.ts";
@@ -60,11 +60,13 @@ class InProcessMounted implements Mounted {
   readonly #pool: BlockPool;
   readonly #fileSystem: FileSystem;
   readonly #walk: KernelWalk;
+  #logged = "";
 
   constructor(sandbox: Sandbox, bucket: BucketView, flags: MountFlags) {
     this.#sandbox = sandbox;
     this.#bucket = bucket;
     const native = addon();
+    const log = this.#log();
     this.#client = createObjectClient({
       bucket: bucket.name,
       region: sandbox.region,
@@ -74,14 +76,15 @@ class InProcessMounted implements Mounted {
       noSignRequest: false,
       credentials: async () => CREDENTIALS,
       checksums: native,
-      log: silentLog,
+      ...(flags.maxAttempts === undefined ? {} : { retry: { attemptsMax: flags.maxAttempts } }),
+      log,
     });
     this.#pool = createBlockPool({
       budgetBytes: ARENA_BYTES,
       allocate: native.allocateHuge,
       discard: native.discard,
     });
-    const common = { client: this.#client, pool: this.#pool, log: silentLog };
+    const common = { client: this.#client, pool: this.#pool, log };
     const { readPartBytes = PART_BYTES, writePartBytes = PART_BYTES } = flags;
     this.#fileSystem = createFileSystem({
       store: this.#client,
@@ -99,7 +102,7 @@ class InProcessMounted implements Mounted {
         fileMode: flags.fileMode ?? 0o644,
         metadataTtl: ttlOf(flags),
       },
-      log: silentLog,
+      log,
       tgidOf: (pid) => pid,
       now: Date.now,
     });
@@ -116,7 +119,20 @@ class InProcessMounted implements Mounted {
         throw new Error("there is no mount that another program could use");
       },
       requests: async () => requestsBelow(this.#sandbox, bucket.prefix),
+      fail: async (fault) => {
+        const armed = this.#sandbox.faults.add({ ...fault, key: bucket.prefix + fault.key });
+        return { metCount: async () => armed.metCount, remove: async () => armed.remove() };
+      },
+      log: () => this.#logged,
     };
+  }
+
+  #log(): Log {
+    const keep = (message: string): void => {
+      this.#logged += `${message}\n`;
+    };
+    const log: Log = { ...silentLog, info: keep, warn: keep, error: keep, named: () => log };
+    return log;
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,7 @@ import { errnoError } from "./errno-names.ts";
 import { InProcessFile } from "./in-process-file.ts";
 import { CALLER, codeOf, type KernelWalk, statusOf } from "./kernel-walk.ts";
 import type { DirectoryItem, FileStatus, FileSystemStatus, OpenFile, Tree } from "./rig.ts";
+import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "./system-call.ts";
 
 /** Entries that one READDIR reply takes, so that directories need several. */
 const READDIR_ENTRIES_MAX = 100;
@@ -150,14 +151,16 @@ export class InProcessTree implements Tree {
     });
   }
 
-  async rename(from: string, to: string): Promise<void> {
+  async rename(from: string, to: string, flags = 0): Promise<void> {
     await this.#walk.inParent(this.#at(from), (parent, name) =>
       this.#walk.inParent(this.#at(to), async (newParent, newName) => {
         const entry = await this.#walk.lookup(parent, name);
         const target = await this.#walk.lookupIfThere(newParent, newName);
         try {
+          checkRename(entry, target, flags);
+          if (entry.attributes.ino === target?.attributes.ino) return;
           await this.#walk.call("rename", (operations) =>
-            operations.rename({ parent, name, newParent, newName, flags: 0 }),
+            operations.rename({ parent, name, newParent, newName, flags }),
           );
         } finally {
           this.#walk.give(entry);
@@ -165,6 +168,14 @@ export class InProcessTree implements Tree {
         }
       }),
     );
+  }
+
+  async mknod(path: string, type: number): Promise<void> {
+    await this.#walk.inParent(this.#at(path), async (parent, name) => {
+      await this.#mustBeFree(parent, name);
+      const made = await this.#walk.call("mknod", (to) => to.mknod(parent, name, type | 0o600));
+      this.#walk.give(this.#walk.take(made));
+    });
   }
 
   async truncate(path: string, sizeBytes: number): Promise<void> {
@@ -200,4 +211,18 @@ export class InProcessTree implements Tree {
   #at(path: string): string {
     return `${this.#root}/${path}`;
   }
+}
+
+/** What the kernel refuses by itself (vfs_rename). */
+function checkRename(from: Entry, to: Entry | undefined, flags: number): void {
+  const isExchange = (flags & RENAME_EXCHANGE) !== 0;
+  if (to === undefined) {
+    if (isExchange) throw errnoError(ENOENT, "rename");
+    return;
+  }
+  if ((flags & RENAME_NOREPLACE) !== 0) throw errnoError(EEXIST, "rename");
+  if (isExchange || from.attributes.ino === to.attributes.ino) return;
+  const isDirectory = from.attributes.kind === "directory";
+  if (isDirectory && to.attributes.kind === "file") throw errnoError(ENOTDIR, "rename");
+  if (!isDirectory && to.attributes.kind === "directory") throw errnoError(EISDIR, "rename");
 }

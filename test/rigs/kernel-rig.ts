@@ -3,11 +3,13 @@
  * and what it can do is the caller's business.
  */
 
+import { chmodSync } from "node:fs";
 import { join } from "node:path";
+import type { Fault } from "../../src/sandbox/index.ts";
 import { BucketView, clientOf, type Endpoint } from "./bucket-view.ts";
 import { KernelTree } from "./kernel-tree.ts";
 import { flagsToArgs, MountProcess } from "./mount-process.ts";
-import type { LoggedRequest, Mounted, MountFlags, Rig, World } from "./rig.ts";
+import type { ArmedFault, LoggedRequest, Mounted, MountFlags, Rig, World } from "./rig.ts";
 import type { Scratch } from "./scratch.ts";
 
 /** A server that a rig may mount from. */
@@ -15,6 +17,8 @@ export interface Server {
   readonly endpoint: Endpoint;
   /** Present where the server keeps a log. */
   requests?(): Promise<readonly LoggedRequest[]>;
+  /** Present where the server fails on demand. */
+  addFault?(fault: Fault): Promise<ArmedFault>;
   stop(): Promise<void>;
 }
 
@@ -33,6 +37,8 @@ export class KernelRig implements Rig {
   static async start(scratch: Scratch, server: Server): Promise<KernelRig> {
     const bucket = new BucketView(clientOf(server.endpoint), "test-bucket");
     await bucket.create();
+    // For the scenarios in which other users come to the mount.
+    chmodSync(scratch.directory, 0o711);
     return new KernelRig(scratch, server, bucket);
   }
 
@@ -45,6 +51,9 @@ export class KernelRig implements Rig {
       bucket: `s3://${bucket.name}/${bucket.prefix}`,
       directory,
       args: [...flagsToArgs(flags), "--allow-other"],
+      ...(flags.maxAttempts === undefined
+        ? {}
+        : { env: { AWS_MAX_ATTEMPTS: String(flags.maxAttempts) } }),
     });
     return new KernelMounted(mount, bucket, this.#server);
   }
@@ -83,6 +92,11 @@ class KernelMounted implements Mounted {
         const all = await server.requests();
         return all.filter(({ key }) => key.startsWith(bucket.prefix));
       },
+      async fail(fault) {
+        if (server.addFault === undefined) throw new Error("this server does not fail on demand");
+        return server.addFault({ ...fault, key: bucket.prefix + fault.key });
+      },
+      log: () => this.#mount.child.stdout,
     };
   }
 

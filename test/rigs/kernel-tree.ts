@@ -21,7 +21,7 @@ import {
 import { join } from "node:path";
 import { Child } from "./child.ts";
 import type { DirectoryItem, FileStatus, FileSystemStatus, OpenFile, Tree } from "./rig.ts";
-import { truncatePath } from "./system-call.ts";
+import { mknod, renameat2, truncatePath } from "./system-call.ts";
 
 export class KernelTree implements Tree {
   readonly root: string;
@@ -55,8 +55,13 @@ export class KernelTree implements Tree {
     await unlink(this.#at(path));
   }
 
-  async rename(from: string, to: string): Promise<void> {
-    await rename(this.#at(from), this.#at(to));
+  async rename(from: string, to: string, flags = 0): Promise<void> {
+    if (flags === 0) await rename(this.#at(from), this.#at(to));
+    else await renameat2(this.#at(from), this.#at(to), flags);
+  }
+
+  async mknod(path: string, type: number): Promise<void> {
+    await mknod(this.#at(path), type);
   }
 
   async truncate(path: string, sizeBytes: number): Promise<void> {
@@ -142,6 +147,7 @@ function statusOf(stats: Stats): FileStatus {
     gid: stats.gid,
     atimeMs: stats.atimeMs,
     mtimeMs: stats.mtimeMs,
+    ctimeMs: stats.ctimeMs,
   };
 }
 

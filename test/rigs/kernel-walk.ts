@@ -126,6 +126,5 @@ export function codeOf(error: unknown): string | undefined {
 }
 
 export function statusOf(attributes: Attributes): FileStatus {
-  const { kind, ino, sizeBytes, mode, nlink, uid, gid, atimeMs, mtimeMs } = attributes;
-  return { kind, ino, sizeBytes, mode, nlink, uid, gid, atimeMs, mtimeMs };
+  return { ...attributes };
 }

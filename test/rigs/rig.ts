@@ -6,6 +6,7 @@
  * Failures of the tree carry `code` ("ENOENT"), as Node's own do.
  */
 
+import type { Fault } from "../../src/sandbox/index.ts";
 import type { BucketView } from "./bucket-view.ts";
 
 /** The flags of the command line that scenarios vary; absent means the program's default. */
@@ -20,6 +21,8 @@ export interface MountFlags {
   readonly readPartBytes?: number;
   readonly writePartBytes?: number;
   readonly metadataTtl?: "minimal" | "indefinite" | number;
+  /** Attempts per request, the first included. */
+  readonly maxAttempts?: number;
 }
 
 export interface FileStatus {
@@ -33,6 +36,7 @@ export interface FileStatus {
   readonly gid: number;
   readonly atimeMs: number;
   readonly mtimeMs: number;
+  readonly ctimeMs: number;
 }
 
 export interface DirectoryItem {
@@ -64,7 +68,10 @@ export interface Tree {
   mkdir(path: string, mode?: number): Promise<void>;
   rmdir(path: string): Promise<void>;
   unlink(path: string): Promise<void>;
-  rename(from: string, to: string): Promise<void>;
+  /** `flags` as renameat2(2) has them. */
+  rename(from: string, to: string, flags?: number): Promise<void>;
+  /** `type` as S_IFMT has it; a device is number 1, 3. */
+  mknod(path: string, type: number): Promise<void>;
   truncate(path: string, sizeBytes: number): Promise<void>;
   utimes(path: string, atimeMs: number, mtimeMs: number): Promise<void>;
   chmod(path: string, mode: number): Promise<void>;
@@ -80,14 +87,31 @@ export interface FileSystemStatus {
   readonly filesFree: number;
 }
 
-/** What only some rigs have; a scenario names what it needs and runs where it is. */
-export type Capability =
+/** What only some rigs have, and why others lack it; a scenario names what it needs. */
+export const CAPABILITIES = {
   /** A path that other programs can use: a real mount. */
-  | "kernel"
+  kernel: "a mount that other programs can use, which a rig inside this process is not",
   /** The server's log of requests. */
-  | "request-log"
+  "request-log": "the server's log of requests, which MinIO does not give",
   /** Any key that S3 allows: empty, "." and ".." components, a key below another key. */
-  | "any-key";
+  "any-key": "keys that MinIO, which keeps them as paths on a disk, refuses",
+  /** Objects in archive classes, which can be restored. */
+  "storage-classes": "storage classes, of which MinIO has none that archive",
+  /** A server that fails on demand. */
+  faults: "a server that fails on demand, which MinIO does not",
+} as const;
+
+export type Capability = keyof typeof CAPABILITIES;
+
+export interface ArmedFault {
+  /** How many requests have met it. */
+  metCount(): Promise<number>;
+  /** Does nothing once it has been used up. */
+  remove(): Promise<void>;
+}
+
+/** A fault that meets requests for one key, relative to the scenario's directory. */
+export type KeyFault = Fault & { readonly key: string };
 
 /** One request as the server saw it. */
 export interface LoggedRequest {
@@ -104,6 +128,10 @@ export interface World {
   path(relative: string): string;
   /** Requests that came from the mount since the scenario began; throws where there is no log. */
   requests(): Promise<readonly LoggedRequest[]>;
+  /** Arms a fault; throws where the server cannot fail on demand. */
+  fail(fault: KeyFault): Promise<ArmedFault>;
+  /** Everything that the mount has logged so far, other scenarios' lines included. */
+  log(): string;
 }
 
 /** A mounted bucket in which scenarios run. */

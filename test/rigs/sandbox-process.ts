@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import type { Dials, Fault } from "../../src/sandbox/index.ts";
 import { BUCKET_VIEW_AGENT, type Endpoint } from "./bucket-view.ts";
 import type { Server } from "./kernel-rig.ts";
-import type { LoggedRequest } from "./rig.ts";
+import type { ArmedFault, LoggedRequest } from "./rig.ts";
 
 const PROGRAM = fileURLToPath(new URL("./sandbox-child.mjs", import.meta.url));
 
@@ -27,13 +27,6 @@ export type SandboxOrder =
   | { readonly kind: "remove-fault"; readonly number: number }
   | { readonly kind: "turn"; readonly dials: Partial<Dials> }
   | { readonly kind: "requests"; readonly exceptAgent: string };
-
-export interface ArmedFault {
-  /** How many requests have met it. */
-  metCount(): Promise<number>;
-  /** Does nothing once it has been used up. */
-  remove(): Promise<void>;
-}
 
 export class SandboxProcess implements Server {
   readonly endpoint: Endpoint;

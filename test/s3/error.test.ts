@@ -165,6 +165,16 @@ describe("credentials", () => {
     expect(asked).toBe(2);
   });
 
+  test("that a HEAD is refused with twice have expired, though its answer has no body", async () => {
+    let asked = 0;
+    const client = await connect(
+      answering(() => response(400, {})),
+      { credentials: async () => ({ ...CREDENTIALS, sessionToken: `token-${++asked}` }) },
+    );
+    await expect(client.head("k")).rejects.toMatchObject({ kind: "expired-credentials" });
+    expect(asked).toBe(2);
+  });
+
   test("are not needed for requests that are not signed", async () => {
     const signed: (string | undefined)[] = [];
     const client = await connect(

@@ -65,11 +65,13 @@ describe("a listing", () => {
       storageClass: undefined,
       restored: false,
     };
-    expect(parseListPage(Buffer.from(xml))).toEqual({
+    expect(parseListPage(Buffer.from(xml), true)).toEqual({
       objects: [first, { ...first, key: "y", storageClass: "GLACIER", restored: true }],
       commonPrefixes: ["d/"],
       continuationToken: "a&b",
     });
+    // What was not asked is not known.
+    expect(parseListPage(Buffer.from(xml), false).objects[1]?.restored).toBeUndefined();
   });
 
   test("returns any key exactly, whichever way the server encodes it", () => {
@@ -87,6 +89,7 @@ describe("a listing", () => {
         );
         const parsed = parseListPage(
           Buffer.from(page(`<EncodingType>url</EncodingType>${inside.join("")}`)),
+          false,
         );
         expect(parsed.objects.map((object) => object.key)).toEqual(keys);
         expect(parsed.commonPrefixes).toEqual(keys);
@@ -96,7 +99,7 @@ describe("a listing", () => {
 
   test("of a server that does not encode keys takes them as XML has them", () => {
     const xml = page(contents("a+b%20&lt;&#233;&#x1F680;&amp;amp;&gt;"));
-    expect(parseListPage(Buffer.from(xml)).objects[0]?.key).toBe("a+b%20<é\u{1F680}&amp;>");
+    expect(parseListPage(Buffer.from(xml), false).objects[0]?.key).toBe("a+b%20<é\u{1F680}&amp;>");
   });
 
   test.each([
@@ -111,7 +114,7 @@ describe("a listing", () => {
     ["a key encoded wrongly", page(`<EncodingType>url</EncodingType>${contents("%zz")}`)],
     ["a character that does not exist", page(contents("&#x110000;"))],
   ])("that is %s is refused", (_, body) => {
-    expect(() => parseListPage(Buffer.from(body))).toThrow(ProtocolError);
+    expect(() => parseListPage(Buffer.from(body), false)).toThrow(ProtocolError);
   });
 
   test("of arbitrary pieces of XML is parsed or refused, and nothing else", () => {
@@ -135,7 +138,7 @@ describe("a listing", () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
         try {
-          parseListPage(Buffer.from(page(pieces.join(""))));
+          parseListPage(Buffer.from(page(pieces.join(""))), false);
         } catch (error) {
           expect(error).toBeInstanceOf(ProtocolError);
         }

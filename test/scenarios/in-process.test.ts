@@ -4,4 +4,8 @@ import { InProcessRig } from "../rigs/in-process-rig.ts";
 import { scenarios } from "./index.ts";
 import { declareScenarios } from "./scenario.ts";
 
-declareScenarios(["any-key", "request-log"], () => InProcessRig.start(), scenarios);
+declareScenarios(
+  ["any-key", "request-log", "storage-classes", "faults"],
+  () => InProcessRig.start(),
+  scenarios,
+);

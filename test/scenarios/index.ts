@@ -1,11 +1,14 @@
 /** All scenarios, for the test files that each run them on one rig. */
 
+import { archivedScenarios } from "./archived.ts";
 import { attributesScenarios } from "./attributes.ts";
+import { descriptorsScenarios } from "./descriptors.ts";
 import { directoriesScenarios } from "./directories.ts";
+import { failingScenarios } from "./failing.ts";
 import { namesScenarios } from "./names.ts";
 import { overwritingScenarios } from "./overwriting.ts";
 import { readingScenarios } from "./reading.ts";
-import { descriptorScenarios, refusingScenarios } from "./refusing.ts";
+import { refusingScenarios } from "./refusing.ts";
 import { removingScenarios } from "./removing.ts";
 import { renamingScenarios } from "./renaming.ts";
 import type { Scenario } from "./scenario.ts";
@@ -21,5 +24,7 @@ export const scenarios: readonly Scenario[] = [
   ...renamingScenarios,
   ...attributesScenarios,
   ...refusingScenarios,
-  ...descriptorScenarios,
+  ...descriptorsScenarios,
+  ...archivedScenarios,
+  ...failingScenarios,
 ];

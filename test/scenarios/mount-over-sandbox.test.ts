@@ -7,7 +7,7 @@ import { scenarios } from "./index.ts";
 import { declareScenarios } from "./scenario.ts";
 
 declareScenarios(
-  ["kernel", "any-key", "request-log"],
+  ["kernel", "any-key", "request-log", "storage-classes", "faults"],
   async () => KernelRig.start(new Scratch(), await SandboxProcess.start()),
   scenarios,
 );

@@ -1,38 +1,215 @@
 /** Scenarios: system calls that an object store has no answer to are refused, each with its errno. */
 
 import { constants } from "node:fs";
-import { link, lstat, symlink } from "node:fs/promises";
+import { access, link, lstat, readlink, symlink } from "node:fs/promises";
 import { expect } from "vitest";
-import { EOPNOTSUPP } from "../../src/base/errno.ts";
 import { sorted } from "../rigs/bytes.ts";
-import { run, succeed } from "../rigs/child.ts";
-import { perl } from "../rigs/system-call.ts";
-import { expectErrno, type Scenario } from "./scenario.ts";
-import { createWhole, namesIn } from "./whole-file.ts";
+import { succeed } from "../rigs/child.ts";
+import { python } from "../rigs/system-call.ts";
+import { expectErrno, outcomeOf, type Scenario } from "./scenario.ts";
+import { namesIn, readWhole } from "./whole-file.ts";
 
+const { S_IFBLK, S_IFCHR, S_IFIFO, S_IFREG, S_IFSOCK } = constants;
 const O_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 
+const KINDS = [
+  ["a pipe", S_IFIFO],
+  ["a socket", S_IFSOCK],
+  ["a character device", S_IFCHR],
+  ["a block device", S_IFBLK],
+] as const;
+
+/** What a program tries on an object, in Python, and the outcome; the content must survive it. */
+const CALLS: readonly (readonly [what: string, script: string, outcome: string])[] = [
+  ["setting an extended attribute", 'os.setxattr(sys.argv[1], "user.a", b"x")', "ENOTSUP"],
+  ["reading an extended attribute", 'os.getxattr(sys.argv[1], "user.a")', "ENOTSUP"],
+  ["removing an extended attribute", 'os.removexattr(sys.argv[1], "user.a")', "ENOTSUP"],
+  [
+    "finding data and holes",
+    [
+      "fd = os.open(sys.argv[1], os.O_RDONLY)",
+      "assert os.lseek(fd, 0, os.SEEK_DATA) == 0",
+      "assert os.lseek(fd, 0, os.SEEK_HOLE) == 7",
+    ].join("\n"),
+    "success",
+  ],
+  [
+    "an ioctl",
+    "import fcntl\nfcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x5401, bytes(60))",
+    "ENOTTY",
+  ],
+  [
+    "locking with flock",
+    "import fcntl\nfcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)",
+    "success",
+  ],
+  [
+    "locking with fcntl",
+    "import fcntl\nfcntl.lockf(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_SH)",
+    "success",
+  ],
+  [
+    "waiting with poll",
+    [
+      "import select",
+      "poll = select.poll()",
+      "poll.register(os.open(sys.argv[1], os.O_RDONLY), select.POLLIN)",
+      "assert poll.poll(0)[0][1] & select.POLLIN",
+    ].join("\n"),
+    "success",
+  ],
+  [
+    "mapping into memory",
+    [
+      "import mmap",
+      "with mmap.mmap(os.open(sys.argv[1], os.O_RDONLY), 0, prot=mmap.PROT_READ) as map:",
+      '  assert map[:] == b"content"',
+    ].join("\n"),
+    "success",
+  ],
+  [
+    "syncing the directory",
+    "os.fsync(os.open(os.path.dirname(sys.argv[1]), os.O_RDONLY))",
+    "success",
+  ],
+  [
+    "making a file without a name",
+    "os.open(os.path.dirname(sys.argv[1]), os.O_TMPFILE | os.O_RDWR)",
+    "ENOTSUP",
+  ],
+];
+
+const called = CALLS.map(
+  ([what, script, outcome]): Scenario => ({
+    name: `${what} ${outcome === "success" ? "works" : `is ${outcome}`}`,
+    needs: ["kernel"],
+    async run({ tree, bucket, path }) {
+      await bucket.put("file", "content");
+      expect(await outcomeOf(python(what, script, [path("file")]))).toBe(outcome);
+      expect((await bucket.get("file"))?.toString()).toBe("content");
+      expect(await namesIn(tree)).toEqual(["file"]);
+    },
+  }),
+);
+
 export const refusingScenarios: readonly Scenario[] = [
+  ...called,
+  ...KINDS.map(
+    ([kind, type]): Scenario => ({
+      name: `making ${kind} is EINVAL, and nothing is left`,
+      async run({ tree, bucket }) {
+        await expectErrno("EINVAL", tree.mknod("node", type));
+        expect(await namesIn(tree)).toEqual([]);
+        expect(await bucket.keys()).toEqual([]);
+      },
+    }),
+  ),
   {
-    name: "links are EPERM, and no link is left",
+    name: "a file made with mknod is there, empty, and can be written",
+    async run({ tree, bucket }) {
+      await tree.mknod("file", S_IFREG);
+      expect(await tree.stat("file")).toMatchObject({ kind: "file", sizeBytes: 0 });
+      const file = await tree.open("file", constants.O_WRONLY);
+      await file.write(Buffer.from("content"), 0);
+      await file.close();
+      expect((await bucket.get("file"))?.toString()).toBe("content");
+    },
+  },
+  {
+    name: "a file made with mknod and opened to be read is an empty object",
+    async run({ tree, bucket }) {
+      await tree.mknod("file", S_IFREG);
+      expect(await readWhole(tree, "file")).toHaveLength(0);
+      expect(await bucket.sizeOf("file")).toBe(0);
+    },
+  },
+  {
+    name: "making with mknod what is there is EEXIST",
+    async run({ tree, bucket }) {
+      await bucket.put("file", "content");
+      await expectErrno("EEXIST", tree.mknod("file", S_IFREG));
+      expect((await bucket.get("file"))?.toString()).toBe("content");
+    },
+  },
+  {
+    name: "a symbolic link is EPERM, and nothing is left",
     needs: ["kernel"],
     async run({ tree, bucket, path }) {
       await bucket.put("file", "content");
       await expectErrno("EPERM", symlink("file", path("symbolic")));
-      await expectErrno("EPERM", link(path("file"), path("hard")));
       await expectErrno("ENOENT", lstat(path("symbolic")));
       expect(await namesIn(tree)).toEqual(["file"]);
     },
   },
   {
-    name: "a pipe is EINVAL",
+    name: "a hard link is EPERM, and nothing is left",
     needs: ["kernel"],
-    async run({ tree, path }) {
-      await expectErrno(
-        "EINVAL",
-        perl("mkfifo", "POSIX::mkfifo($ARGV[0], 0600) or exit $!", [path("pipe")]),
-      );
-      expect(await namesIn(tree)).toEqual([]);
+    async run({ tree, bucket, path }) {
+      await bucket.put("file", "content");
+      await expectErrno("EPERM", link(path("file"), path("hard")));
+      await expectErrno("ENOENT", lstat(path("hard")));
+      expect(await namesIn(tree)).toEqual(["file"]);
+    },
+  },
+  {
+    name: "reading a file as a symbolic link is EINVAL",
+    needs: ["kernel"],
+    async run({ bucket, path }) {
+      await bucket.put("file", "content");
+      await expectErrno("EINVAL", readlink(path("file")));
+    },
+  },
+  {
+    name: "asking for access tells what the mode allows",
+    needs: ["kernel"],
+    async run({ bucket, path }) {
+      await bucket.put("file", "content");
+      await access(path("file"), constants.R_OK | constants.W_OK);
+      await expectErrno("EACCES", access(path("file"), constants.X_OK));
+      await expectErrno("ENOENT", access(path("missing")));
+    },
+  },
+  {
+    name: "listing extended attributes is ENOTSUP",
+    needs: ["kernel"],
+    async run({ bucket, path }) {
+      await bucket.put("file", "content");
+      const script = "os.listxattr(sys.argv[1])";
+      await expectErrno("ENOTSUP", python("listxattr", script, [path("file")]));
+    },
+  },
+  {
+    name: "the kernel copies one file into another",
+    needs: ["kernel"],
+    async run({ bucket, path }) {
+      await bucket.put("from", "content");
+      const script = [
+        "source = os.open(sys.argv[1], os.O_RDONLY)",
+        "target = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_EXCL)",
+        "assert os.copy_file_range(source, target, 100) == 7",
+        "os.close(target)",
+      ].join("\n");
+      await python("copy_file_range", script, [path("from"), path("to")]);
+      expect((await bucket.get("to"))?.toString()).toBe("content");
+    },
+  },
+  {
+    name: "a hole cannot be punched: ENOTSUP, and the file can still be written",
+    needs: ["kernel"],
+    async run({ bucket, path }) {
+      const script = [
+        "import ctypes",
+        "fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_EXCL)",
+        'os.write(fd, b"content")',
+        "libc = ctypes.CDLL(None, use_errno=True)",
+        "size = ctypes.c_int64",
+        "assert libc.fallocate64(fd, 3, size(0), size(4)) == -1",
+        "failure = ctypes.get_errno()",
+        "os.close(fd)",
+        "raise OSError(failure, os.strerror(failure))",
+      ].join("\n");
+      await expectErrno("ENOTSUP", python("fallocate", script, [path("file")]));
+      expect((await bucket.get("file"))?.toString()).toBe("content");
     },
   },
   {
@@ -55,22 +232,6 @@ export const refusingScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: "extended attributes are EOPNOTSUPP",
-    needs: ["kernel"],
-    async run({ bucket, path }) {
-      await bucket.put("file", "content");
-      const script = [
-        "import os, sys",
-        "try:",
-        '  os.setxattr(sys.argv[1], "user.test", b"x")',
-        "except OSError as error:",
-        "  sys.exit(error.errno)",
-      ].join("\n");
-      const { code } = await run("python3", ["-c", script, path("file")]);
-      expect(code).toBe(EOPNOTSUPP);
-    },
-  },
-  {
     name: "on a read-only mount everything that would write is EROFS",
     flags: { readOnly: true, allowDelete: true, allowOverwrite: true },
     needs: ["kernel"],
@@ -86,71 +247,6 @@ export const refusingScenarios: readonly Scenario[] = [
       await expectErrno("EROFS", tree.rename("file", "renamed"));
       await expectErrno("EROFS", tree.chmod("file", 0o600));
       expect(sorted(await bucket.keys())).toEqual(["file", "there/file"]);
-    },
-  },
-];
-
-/** What a descriptor and its copies may do, which needs programs that can copy descriptors. */
-export const descriptorScenarios: readonly Scenario[] = [
-  {
-    name: "touch creates an empty object",
-    needs: ["kernel"],
-    async run({ bucket, path }) {
-      const { code, stderr } = await run("touch", [path("touched")]);
-      expect(stderr).toBe("");
-      expect(code).toBe(0);
-      await expect.poll(() => bucket.sizeOf("touched"), { timeout: 5_000 }).toBe(0);
-    },
-  },
-  {
-    name: "a write through a copy after the close of the first descriptor is EBADF",
-    needs: ["kernel"],
-    async run({ bucket, path }) {
-      const script = [
-        "$fd = POSIX::open($ARGV[0], O_WRONLY | O_CREAT | O_EXCL, 0644); defined $fd or exit $!;",
-        'POSIX::write($fd, "content", 7) == 7 or exit $!;',
-        "$copy = POSIX::dup($fd); POSIX::close($fd) or exit $!;",
-        'defined POSIX::write($copy, "more", 4) or exit $!;',
-      ].join("\n");
-      await expectErrno("EBADF", perl("write", script, [path("file")]));
-      expect((await bucket.get("file"))?.toString()).toBe("content");
-    },
-  },
-  {
-    name: "a read through a copy after the close of the first descriptor works",
-    needs: ["kernel"],
-    async run({ bucket, path }) {
-      await bucket.put("file", "content");
-      const script = [
-        "$fd = POSIX::open($ARGV[0], O_RDONLY); defined $fd or exit $!;",
-        "$copy = POSIX::dup($fd); POSIX::close($fd) or exit $!;",
-        "defined POSIX::read($copy, $text, 100) or exit $!;",
-        '$text eq "content" or exit 255;',
-      ].join("\n");
-      await perl("read", script, [path("file")]);
-    },
-  },
-  {
-    name: "a shell and its children write one file in turn",
-    needs: ["kernel"],
-    async run({ bucket, path }) {
-      const script = 'exec > "$1"; echo one; /bin/echo two; (echo three); echo four';
-      const { code } = await run("sh", ["-c", script, "sh", path("file")]);
-      expect(code).toBe(0);
-      await expect
-        .poll(async () => (await bucket.get("file"))?.toString(), { timeout: 5_000 })
-        .toBe("one\ntwo\nthree\nfour\n");
-    },
-  },
-  {
-    name: "a file created by one process is read by another right after",
-    needs: ["kernel"],
-    async run({ tree, path }) {
-      for (let round = 0; round < 5; round += 1) {
-        await createWhole(tree, `file-${round}`, Buffer.from(`round ${round}`));
-        const { stdout } = await run("cat", [path(`file-${round}`)]);
-        expect(stdout).toBe(`round ${round}`);
-      }
     },
   },
 ];

@@ -6,7 +6,15 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { errnoName } from "../rigs/errno-names.ts";
-import type { Capability, Mounted, MountFlags, OpenFile, Rig, World } from "../rigs/rig.ts";
+import {
+  CAPABILITIES,
+  type Capability,
+  type Mounted,
+  type MountFlags,
+  type OpenFile,
+  type Rig,
+  type World,
+} from "../rigs/rig.ts";
 
 export interface Scenario {
   /** A sentence. */
@@ -18,7 +26,10 @@ export interface Scenario {
   run(world: World): Promise<void>;
 }
 
-/** Declares one test per scenario that the rig can run; `startRig` is called once. */
+/**
+ * Declares one test per scenario that the rig can run, and prints which it cannot, and why; `startRig`
+ * is called once.
+ */
 export function declareScenarios(
   capabilities: readonly Capability[],
   startRig: () => Promise<Rig>,
@@ -32,9 +43,10 @@ export function declareScenarios(
     await rig.close();
   });
 
-  const possible = scenarios.filter(({ needs = [] }) =>
-    needs.every((need) => capabilities.includes(need)),
-  );
+  const lacks = ({ needs = [] }: Scenario): Capability | undefined =>
+    needs.find((need) => !capabilities.includes(need));
+  for (const line of omissions(scenarios, lacks)) process.stdout.write(`${line}\n`);
+  const possible = scenarios.filter((scenario) => lacks(scenario) === undefined);
   for (const [label, group] of groupByFlags(possible)) {
     describe(label, () => {
       let mounted: Mounted;
@@ -50,6 +62,20 @@ export function declareScenarios(
         });
       }
     });
+  }
+}
+
+/** One line for each thing that the rig lacks: how many scenarios need it, what it is, and which. */
+function* omissions(
+  scenarios: readonly Scenario[],
+  lacks: (scenario: Scenario) => Capability | undefined,
+): Generator<string> {
+  for (const [capability, reason] of Object.entries(CAPABILITIES)) {
+    const names = scenarios
+      .filter((scenario) => lacks(scenario) === capability)
+      .map(({ name }) => name);
+    if (names.length === 0) continue;
+    yield `${names.length} scenarios do not run here: they need ${reason}: ${names.join("; ")}`;
   }
 }
 
