@@ -99,7 +99,7 @@ function readValue(option: Option, token: OptionToken): unknown {
     return option.value(text);
   } catch (error) {
     if (!(error instanceof RefusedValue)) throw error;
-    throw new CliError("usage", `${rawName} "${text}" is refused: ${error.message}`);
+    throw new CliError("usage", `${rawName} ${JSON.stringify(text)} is refused: ${error.message}`);
   }
 }
 

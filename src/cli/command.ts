@@ -9,11 +9,15 @@ import { CliError } from "./error.ts";
 import { renderHelp } from "./help.ts";
 import { type Invoker, type MountCommand, parseMountCommand } from "./mount-command.ts";
 import { MOUNT_TABLE } from "./mount-table.ts";
+import { type ListCommand, parseListCommand } from "./mounts/list-table.ts";
+import { parseUnmountCommand, type UnmountCommand } from "./mounts/unmount-table.ts";
 import { withSupport } from "./not-yet-supported.ts";
 import { parseSandboxCommand, type SandboxCommandOptions } from "./sandbox-table.ts";
 
 export type Command =
   | MountCommand
+  | ListCommand
+  | UnmountCommand
   | { readonly kind: "help"; readonly text: string }
   | { readonly kind: "version" }
   /** All is well, and nothing is to be done. */
@@ -22,7 +26,7 @@ export type Command =
   | { readonly kind: "demo" };
 
 /** Words that will be commands; taken already, so that no script comes to depend on them. */
-const RESERVED: ReadonlySet<string> = new Set(["bench", "doctor", "exec", "list", "unmount"]);
+const RESERVED: ReadonlySet<string> = new Set(["bench", "doctor", "exec"]);
 
 /**
  * Parses the words after the program's name, or throws a usage error. `programPath` is what the program
@@ -33,6 +37,8 @@ export function parseCommand(args: readonly string[], invoker: Invoker, programP
   const [first = "", ...rest] = args;
   if (first === "sandbox") return parseSandboxCommand(rest, invoker.workingDirectory);
   if (first === "demo") return parseDemo(rest);
+  if (first === "list") return parseListCommand(rest);
+  if (first === "unmount") return parseUnmountCommand(rest, invoker.workingDirectory);
   if (RESERVED.has(first)) {
     throw new CliError(
       "usage",
@@ -61,13 +67,15 @@ function parseDemo(rest: readonly string[]): Command {
 function mainHelp(): string {
   return renderHelp(withSupport(MOUNT_TABLE), {
     usage:
-      "mount-s3-ts BUCKET DIRECTORY [options]\n       mount-s3-ts s3://BUCKET/PREFIX/ DIRECTORY [options]\n       mount-s3-ts sandbox [options]",
+      "mount-s3-ts BUCKET DIRECTORY [options]\n       mount-s3-ts s3://BUCKET/PREFIX/ DIRECTORY [options]\n       mount-s3-ts list | unmount DIRECTORY | sandbox [options]",
     about:
-      "Mounts an Amazon S3 bucket, or one of any S3-compatible server, as a directory. The command returns when the mount is ready, and a process in the background serves it until it is unmounted with fusermount3 -u DIRECTORY or umount DIRECTORY.",
+      "Mounts an Amazon S3 bucket, or one of any S3-compatible server, as a directory. The command returns when the mount is ready, and a process in the background serves it until it is unmounted, with mount-s3-ts unmount DIRECTORY or any other program that does that.",
     sections: [
       {
         title: "Commands",
         lines: [
+          ["list", "List what is mounted: list --help."],
+          ["unmount DIRECTORY", "Unmount, and wait until all is stored: unmount --help."],
           ["sandbox", "Run an S3 endpoint on this machine, to try things out: sandbox --help."],
           ["demo", "Show everything in a minute, on a sandbox, checking every byte."],
           ["s3://NAME", "A bucket that has the name of a command."],
@@ -88,7 +96,7 @@ function mainHelp(): string {
         "mount-s3-ts my-bucket /mnt/data -f --allow-delete --allow-overwrite",
         "Stay in the foreground, and let files be deleted and replaced",
       ],
-      ["fusermount3 -u /mnt/data", "Unmount"],
+      ["mount-s3-ts unmount /mnt/data", "Unmount"],
     ],
   });
 }

@@ -11,6 +11,7 @@ import { CliError, exitStatusOf } from "./error.ts";
 import { checkLogDirectives, describeMissingLog, openLog } from "./log-choice.ts";
 import type { MountCommand } from "./mount-command.ts";
 import { checkDevice, checkMountPoint } from "./mount-point.ts";
+import type { UnmountOptions } from "./mounts/unmount-table.ts";
 import { serve } from "./serve.ts";
 
 const NODE_MIN = [20, 19] as const;
@@ -42,6 +43,13 @@ async function run(command: Command): Promise<number> {
       return mount(command);
     case "sandbox":
       return (await import("./sandbox-command.ts")).runSandbox(command.options, process.env);
+    case "list":
+      process.stdout.write(
+        (await import("./mounts/list-command.ts")).listMounts(command.json, process.env),
+      );
+      return 0;
+    case "unmount":
+      return unmount(command.options);
     case "demo":
       return (await import("./demo/demo.ts")).runDemo(process.env);
   }
@@ -61,6 +69,13 @@ async function mount(command: MountCommand): Promise<number> {
   }
   const summary = await mountInBackground(command, { environment: process.env });
   process.stdout.write(`${summary}\n`);
+  return 0;
+}
+
+async function unmount(options: UnmountOptions): Promise<number> {
+  const { unmountDirectory } = await import("./mounts/unmount-command.ts");
+  const tell = (sentence: string): boolean => process.stderr.write(`mount-s3-ts: ${sentence}\n`);
+  process.stdout.write(`${await unmountDirectory(options, process.env, tell)}\n`);
   return 0;
 }
 

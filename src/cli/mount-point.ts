@@ -4,7 +4,8 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { fstatSync, readFileSync, readlinkSync, type Stats, statSync } from "node:fs";
+import { fstatSync, readlinkSync, type Stats, statSync } from "node:fs";
+import { readMounts } from "../base/mountinfo.ts";
 import { CliError } from "./error.ts";
 
 /** Throws a failure unless `directory` is a directory on which nothing is mounted. */
@@ -66,7 +67,7 @@ function reasonNotUsable(directory: string, error: unknown): string {
     case "ENOTDIR":
       return `mount point ${directory} is not a directory: a part of the path is a file`;
     case "ENOTCONN":
-      return `mount point ${directory} holds a mount whose process has died ("Transport endpoint is not connected"): clear it with fusermount3 -u ${directory} (or umount -l ${directory} as root), then mount again`;
+      return `mount point ${directory} holds a mount whose process has died ("Transport endpoint is not connected"): clear it with mount-s3-ts unmount ${directory}, then mount again`;
     default:
       return `mount point ${directory} cannot be used: ${String(error)}`;
   }
@@ -74,19 +75,7 @@ function reasonNotUsable(directory: string, error: unknown): string {
 
 /** Whether something is mounted at exactly `directory`; autofs, which makes way, does not count. */
 export function isMounted(directory: string): boolean {
-  const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
-  return lines.some((line) => {
-    const fields = line.split(" ");
-    const type = fields[fields.indexOf("-") + 1];
-    return unescapeField(fields[4] ?? "") === directory && type !== "autofs";
-  });
-}
-
-/** mountinfo writes space, tab, newline and backslash as octal escapes (proc(5)). */
-function unescapeField(field: string): string {
-  return field.replace(/\\([0-7]{3})/g, (_, octal: string) =>
-    String.fromCharCode(Number.parseInt(octal, 8)),
-  );
+  return readMounts().some((mount) => mount.directory === directory && mount.type !== "autofs");
 }
 
 /**

@@ -12,6 +12,7 @@ import type { Mounted, MountOptions } from "../mount/index.ts";
 import type { LogWriter } from "../telemetry/index.ts";
 import { CliError } from "./error.ts";
 import { detachMount } from "./mount-point.ts";
+import { RecordKeeper } from "./mounts/record.ts";
 import { claimPidFile } from "./pid-file.ts";
 
 /** Beyond the time that uploads may take: for the last requests and the unmount itself. */
@@ -70,6 +71,8 @@ async function serveMount(service: Service): Promise<number> {
   service.abandoned.then((reason) => end.resolve({ reason }), onCrash);
 
   const mounted = await startMount(service, end.promise);
+  const { device } = mounted;
+  const record = device && RecordKeeper.begin(device, options, service);
   service.onMounted(mounted.summary);
   log.info(mounted.summary);
   mounted.closed.then(
@@ -83,6 +86,7 @@ async function serveMount(service: Service): Promise<number> {
   const { reason, crash } = await end.promise;
   log.info(`${reason}: unmounting ${options.directory}`);
   const clean = await unmount(mounted, service, hurry.signal);
+  if (record) record.end(mounted.lostKeys.size);
   log.info(`${options.directory} is unmounted`);
   return clean && crash === undefined ? 0 : 1;
 }

@@ -9,8 +9,8 @@ import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { messageOf } from "../base/log.ts";
+import { findMount, type MountInfo } from "../base/mountinfo.ts";
 import { FuseError } from "./error.ts";
-import { findMount, type MountInfo } from "./mountinfo.ts";
 
 const LOOK_TIMEOUT_MS = 5000;
 
@@ -20,7 +20,7 @@ const LOOK_TIMEOUT_MS = 5000;
  */
 export async function checkDirectory(directory: string): Promise<string> {
   const path = resolve(directory);
-  const mount = await findMount(path);
+  const mount = findMount(path);
   if (mount !== undefined) await checkMounted(path, mount);
   let found: Stats;
   let real: string;
@@ -33,7 +33,7 @@ export async function checkDirectory(directory: string): Promise<string> {
   if (!found.isDirectory()) {
     throw new FuseError("not-a-directory", `mount point ${path} is not a directory`);
   }
-  const realMount = real === path ? undefined : await findMount(real);
+  const realMount = real === path ? undefined : findMount(real);
   if (realMount !== undefined) await checkMounted(real, realMount);
   return real;
 }

@@ -8,11 +8,11 @@ import { readFile, writeFile } from "node:fs/promises";
 import { assert } from "../base/assert.ts";
 import { EACCES, EINVAL, ENODEV, ENOENT, EPERM } from "../base/errno.ts";
 import { type Log, messageOf } from "../base/log.ts";
+import { findMount } from "../base/mountinfo.ts";
 import type { Addon } from "../native/index.ts";
 import { checkDirectory } from "./directory-check.ts";
 import { FuseError } from "./error.ts";
 import { fusermount, fusermountUnmount, type HandshakeAddon } from "./fusermount.ts";
-import { findMount } from "./mountinfo.ts";
 import { UnmountGuard } from "./unmount-guard.ts";
 
 /** mount(2) flags of <sys/mount.h>. */
@@ -67,7 +67,7 @@ export async function mountDirectory(options: MountDirectoryOptions): Promise<Mo
           options: fusermountOptions(options),
         });
     options.addon.setNonBlocking(fd, true);
-    const mount = await findMount(directory);
+    const mount = findMount(directory);
     return new MountPoint(options, { directory, fd, guard, device: mount?.device });
   } catch (error) {
     guard?.dismiss();
@@ -95,8 +95,8 @@ export class MountPoint {
   readonly allowedUids: readonly number[] | undefined;
   readonly #addon: MountAddon;
   readonly #log: Log;
-  /** Undefined when the mount was gone before it could be looked up. */
-  readonly #device: string | undefined;
+  /** As mountinfo has it. Undefined when the mount was gone before it could be looked up. */
+  readonly device: string | undefined;
   readonly #guard: UnmountGuard | undefined;
   #closed: boolean = false;
 
@@ -109,7 +109,7 @@ export class MountPoint {
     this.allowedUids = options.allowRoot ? [0, ownIds().uid] : undefined;
     this.#addon = options.addon;
     this.#log = options.log;
-    this.#device = mounted.device;
+    this.device = mounted.device;
     this.#guard = mounted.guard;
   }
 
@@ -119,8 +119,8 @@ export class MountPoint {
    * Only root may, so it is tried and no more. Returns the KiB in effect, undefined if unknown.
    */
   async raiseReadAhead(): Promise<number | undefined> {
-    if (this.#device === undefined) return undefined;
-    const path = `/sys/class/bdi/${this.#device}/read_ahead_kb`;
+    if (this.device === undefined) return undefined;
+    const path = `/sys/class/bdi/${this.device}/read_ahead_kb`;
     try {
       await writeFile(path, String(READ_AHEAD_KIB));
     } catch (error) {
@@ -141,8 +141,8 @@ export class MountPoint {
    * @throws FuseError when the system refuses
    */
   async unmount(): Promise<void> {
-    const mount = await findMount(this.directory);
-    if (mount === undefined || mount.device !== this.#device) return;
+    const mount = findMount(this.directory);
+    if (mount === undefined || mount.device !== this.device) return;
     const result = this.#addon.unmount(this.directory, MNT_DETACH | UMOUNT_NOFOLLOW);
     // EINVAL: someone else was faster. EPERM: we are not root.
     if (result === 0 || result === -EINVAL) return;

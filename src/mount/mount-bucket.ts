@@ -49,6 +49,10 @@ export interface MountContext {
 export interface Mounted {
   /** "bucket B is mounted at D", or "prefix P of bucket B is mounted at D". */
   readonly summary: string;
+  /** The device as /proc/self/mountinfo has it; undefined where the system does not tell. */
+  readonly device: string | undefined;
+  /** Keys of what was written but not known to be stored when the mount ended. */
+  readonly lostKeys: ReadonlySet<string>;
   /** Resolves when the mount is gone, by whomever; rejects when it broke. Uploads are settled then. */
   readonly closed: Promise<void>;
   /**
@@ -158,6 +162,7 @@ interface Ends {
 
 class Mount implements Mounted {
   readonly summary: string;
+  readonly lostKeys: Set<string> = new Set();
   readonly #options: MountOptions;
   readonly #log: Log;
   readonly #ends: Ends;
@@ -210,6 +215,10 @@ class Mount implements Mounted {
       invalidateEntry: async (parent, name) => this.#session?.invalidateEntry(parent, name),
       now: Date.now,
     });
+  }
+
+  get device(): string | undefined {
+    return this.#mountPoint?.device;
   }
 
   get closed(): Promise<void> {
@@ -291,6 +300,7 @@ class Mount implements Mounted {
     const { stored, lost } = await this.#fileSystem.shutdown(signal);
     for (const key of stored) this.#log.info(`stored ${JSON.stringify(key)} before unmounting`);
     for (const key of lost) {
+      this.lostKeys.add(key);
       this.#log.error(
         `${JSON.stringify(key)} was not known to be stored when the mount ended; unless its last ` +
           "request had arrived it is not in the bucket: --upload-timeout gives uploads more time",

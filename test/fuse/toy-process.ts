@@ -4,7 +4,7 @@ import { type ChildProcess, fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseMountinfo } from "../../src/fuse/mountinfo.ts";
+import { parseMountinfo } from "../../src/base/mountinfo.ts";
 
 export interface ToyReport {
   readonly calls: Readonly<Record<string, number>>;

@@ -233,7 +233,10 @@ describe("the directory", () => {
     await mount.child.exited;
     await refuses(
       { directory },
-      { status: 1, says: [directory, /Transport endpoint is not connected/, /umount/] },
+      {
+        status: 1,
+        says: [directory, /Transport endpoint is not connected/, /mount-s3-ts unmount/],
+      },
     );
     await run("umount", [directory]);
     const again = await MountProcess.start({

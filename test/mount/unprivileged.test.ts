@@ -90,6 +90,40 @@ test("a user mounts, reads and writes as the owner, and unmounts", async () => {
   expect((await child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
 });
 
+test("a user lists and unmounts with our own commands, and root sees the mount", async () => {
+  const directory = directoryOfNobody();
+  const child = await mountAsNobody(directory);
+  const main = join(copy, "dist/cli/main.js");
+  const env = environmentFor(sandbox.endpoint);
+  for (const user of [NOBODY, { uid: 0, gid: 0 }]) {
+    const listed = await run(node, [main, "list", "--json"], { ...user, cwd: "/", env });
+    expect(JSON.parse(listed.stdout)).toContainEqual(
+      expect.objectContaining({ directory, bucket: bucket.name, pid: child.pid, state: "serving" }),
+    );
+  }
+  const work = ["-c", 'cd "$1" && echo there && exec sleep 60', "sh", directory];
+  const worker = new Child("sh", work, { ...NOBODY, cwd: "/" });
+  await worker.waitForOutput(/there\n/);
+  const words = [main, "unmount", directory];
+  const unmounting = new Child(node, words, { ...NOBODY, cwd: "/", env });
+  await expect.poll(() => unmounting.stderr, { timeout: 10_000 }).toContain("(sleep) works in it");
+  worker.signal("SIGTERM");
+  await worker.exited;
+  expect((await unmounting.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
+  expect((await child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
+});
+
+test("a user is told that the mount of another is not theirs to unmount", async () => {
+  const directory = directoryOfNobody();
+  const child = await mountAsNobody(directory);
+  const other = { uid: 65_533, gid: 65_533, cwd: "/", env: environmentFor(sandbox.endpoint) };
+  const refused = await run(node, [join(copy, "dist/cli/main.js"), "unmount", directory], other);
+  expect(refused).toMatchObject({ code: 1, stdout: "" });
+  expect(refused.stderr).toMatch(/^mount-s3-ts: unmounting .*\n$/);
+  await asNobody("fusermount3", ["-u", directory]);
+  expect((await child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
+});
+
 test("the mount of a user is closed to everybody else, root included", async () => {
   const directory = directoryOfNobody();
   const child = await mountAsNobody(directory);
