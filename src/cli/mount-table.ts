@@ -270,7 +270,7 @@ export const MOUNT_TABLE = {
   },
   "negative-metadata-ttl": {
     group: CACHE,
-    help: "The same for names that are not there.",
+    help: "How long names that are not there are believed to be missing: the same values.",
     placeholder: "TTL",
     value: metadataTtl,
     default: "that of --metadata-ttl",

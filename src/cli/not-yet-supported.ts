@@ -23,7 +23,6 @@ const OPTIONS: Readonly<Partial<Record<keyof MountValues, string | undefined>>> 
   "log-metrics": undefined,
   "max-cache-size": undefined,
   "maximum-throughput-gbps": undefined,
-  "negative-metadata-ttl": undefined,
   "otlp-endpoint": undefined,
   "otlp-export-interval": undefined,
   "requester-pays": undefined,

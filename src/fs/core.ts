@@ -35,6 +35,8 @@ export interface FileSystemOptions {
   readonly dirMode: number;
   readonly fileMode: number;
   readonly metadataTtl: MetadataTtl;
+  /** For names that do not exist; as `metadataTtl` when absent. */
+  readonly negativeMetadataTtl?: MetadataTtl | undefined;
 }
 
 /** An object to be written: a new one only, with `ifNoneMatch`. */
@@ -53,8 +55,15 @@ export interface FileSystemParts {
   readonly log: Log;
   /** The thread group of a thread, undefined when unknown. */
   readonly tgidOf: (pid: number) => number | undefined;
-  /** Makes the kernel forget that `name` is in the directory `parent`. */
-  readonly invalidateEntry?: (parent: number, name: string) => Promise<unknown>;
+  /**
+   * Makes the kernel forget what it believes of `name` in the directory `parent`; with `expireOnly` it
+   * asks again, and what is open or a working directory stays what it is.
+   */
+  readonly invalidateEntry?: (
+    parent: number,
+    name: string,
+    expireOnly: boolean,
+  ) => Promise<unknown>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -74,12 +83,14 @@ export class Core {
     this.parts = parts;
     this.options = parts.options;
     this.#mountedAtMs = parts.now();
-    const { prefix, metadataTtl } = parts.options;
+    const { prefix, metadataTtl, negativeMetadataTtl } = parts.options;
     this.superblock = new Superblock({
       ...parts,
       prefix,
       ttl: metadataTtl,
+      negativeTtl: negativeMetadataTtl,
       log: parts.log.named("inode"),
+      onFound: (parent, name) => this.#invalidateEntry(parent, name, true),
     });
     let handleNumber = 0;
     this.takeHandleNumber = () => ++handleNumber;
@@ -180,18 +191,25 @@ export class Core {
         parts.startUpload({ key: file.key, ...(file.unasked ? { ifNoneMatch: "*" } : {}) }),
       onEnd: (failed) => {
         uses.clearWriter(file);
-        if (failed) this.#forgetEntry(file);
+        if (failed) this.#invalidateEntry(file.parent, file.name, false);
       },
     });
     uses.setWriter(file, writer);
     return writer;
   }
 
-  #forgetEntry(file: FileInode): void {
+  /** A read showed that S3 no longer has the object that `file` stands for. */
+  distrust(file: FileInode): void {
+    this.superblock.distrust(file);
+    this.#invalidateEntry(file.parent, file.name, true);
+  }
+
+  #invalidateEntry(parent: DirectoryInode, name: string, expireOnly: boolean): void {
     const { invalidateEntry, log } = this.parts;
     if (invalidateEntry === undefined) return;
-    const work = invalidateEntry(file.parent.ino, file.name);
-    inBackground(log, `telling the kernel that ${JSON.stringify(file.key)} is gone`, work);
+    const work = invalidateEntry(parent.ino, name, expireOnly);
+    const key = JSON.stringify(parent.prefix + name);
+    inBackground(log, `telling the kernel to ask about ${key} again`, work);
   }
 }
 

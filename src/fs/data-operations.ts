@@ -63,6 +63,12 @@ export class DataOperations {
   }
 }
 
+/** Whether a read failed because S3 has another object, or none, where the opened one was. */
+export function isOutdated(error: unknown): boolean {
+  if (!(error instanceof S3Error)) return false;
+  return error.kind === "precondition-failed" || error.kind === "not-found";
+}
+
 /** What a failed read tells the kernel: a deleted object is not a missing file. */
 export function explainReadFailure(error: unknown): unknown {
   if (!(error instanceof S3Error && error.kind === "not-found")) return error;

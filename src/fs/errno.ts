@@ -110,6 +110,11 @@ export function errnoOf(error: unknown): number {
   return EIO;
 }
 
+/** For how long the kernel may believe an ENOENT; 0 for every other failure. */
+export function absentMsOf(error: unknown): number {
+  return error instanceof InodeError ? error.absentMs : 0;
+}
+
 const NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(numbers).map(([name, errno]) => [errno, name]),
 );

@@ -15,7 +15,7 @@ import type {
 } from "../base/attributes.ts";
 import { AttributeOperations } from "./attribute-operations.ts";
 import { Core, type FileSystemParts } from "./core.ts";
-import { DataOperations, explainReadFailure } from "./data-operations.ts";
+import { DataOperations, explainReadFailure, isOutdated } from "./data-operations.ts";
 import { DirectoryOperations } from "./directory-operations.ts";
 import { FailureLog } from "./failure-log.ts";
 import { NameOperations } from "./name-operations.ts";
@@ -207,6 +207,8 @@ export class FileSystem {
   }
 
   #failRead(fh: number, error: unknown): never {
+    const file = this.#core.handles.get(fh)?.file;
+    if (file !== undefined && isOutdated(error)) this.#core.distrust(file);
     const explained = explainReadFailure(error);
     this.#failures.report("read", this.#keyOfHandle(fh)(), explained);
     throw explained;

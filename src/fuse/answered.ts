@@ -36,7 +36,13 @@ import {
   WRITE_OUT,
 } from "./abi.ts";
 import { DirectoryBuffer } from "./directory-buffer.ts";
-import { putAttributesReply, putEntry, putOpened, putStatistics } from "./encode.ts";
+import {
+  putAbsentEntry,
+  putAttributesReply,
+  putEntry,
+  putOpened,
+  putStatistics,
+} from "./encode.ts";
 import type { Operations, Reply } from "./operations.ts";
 import { ReplyWriter } from "./reply.ts";
 import { RequestError, type RequestReader } from "./request.ts";
@@ -84,6 +90,10 @@ const names: readonly Row[] = [
     interruptible: true,
     call: (operations, request) => operations.lookup(request.ino, request.nameToFind(0)),
     send: sendEntry,
+    sendAbsent: (reply, validMs) => {
+      putAbsentEntry(reply.words, BODY, validMs);
+      return reply.send(ENTRY_OUT.bytes);
+    },
     undo: forgetEntry,
   }),
   answered<Entry>({

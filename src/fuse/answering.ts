@@ -24,6 +24,7 @@ export interface AnsweringOptions {
   readonly reply: ReplyWriter;
   readonly log: Log;
   readonly errnoOf: (error: unknown) => number;
+  readonly absentMsOf: (error: unknown) => number;
   readonly allowedUids: readonly number[] | undefined;
   readonly isDying: (pid: number) => boolean;
   /** A slot that `serve` kept is free again. */
@@ -76,7 +77,7 @@ export class Answering {
       askedBytes = row.askedBytes?.(request) ?? 0;
       result = row.call(this.#operations, request);
     } catch (error) {
-      this.#sendError(uniqueLow, uniqueHigh, this.#errnoOf(error));
+      this.#fail(row, uniqueLow, uniqueHigh, error);
       return false;
     }
     if (!(result instanceof Promise)) {
@@ -147,10 +148,11 @@ export class Answering {
     }
   }
 
-  #reject({ uniqueLow, uniqueHigh, slot, isGivenUp }: Pending, error: unknown): void {
+  #reject(pending: Pending, error: unknown): void {
+    const { row, uniqueLow, uniqueHigh, slot, isGivenUp } = pending;
     try {
-      const errno = this.#errnoOf(error);
-      if (!isGivenUp && !this.#isStopped) this.#sendError(uniqueLow, uniqueHigh, errno);
+      if (isGivenUp || this.#isStopped) this.#errnoOf(error);
+      else this.#fail(row, uniqueLow, uniqueHigh, error);
     } finally {
       if (slot !== undefined) this.#options.onSlotReturned(slot);
     }
@@ -180,6 +182,18 @@ export class Answering {
     this.#explain(row.opcode, result);
     // Whatever the kernel disliked, the caller must not wait for ever.
     if (result !== -ENOENT && result !== -ENODEV) this.#sendError(uniqueLow, uniqueHigh, EIO);
+  }
+
+  #fail(row: AnsweredRow<unknown>, uniqueLow: number, uniqueHigh: number, error: unknown): void {
+    const errno = this.#errnoOf(error);
+    const absentMs = errno === ENOENT && row.sendAbsent ? this.#options.absentMsOf(error) : 0;
+    if (absentMs <= 0) {
+      this.#sendError(uniqueLow, uniqueHigh, errno);
+      return;
+    }
+    this.#reply.address(uniqueLow, uniqueHigh);
+    const result = row.sendAbsent?.(this.#reply, absentMs) ?? 0;
+    if (result < 0) this.#explain(row.opcode, result);
   }
 
   #sendError(uniqueLow: number, uniqueHigh: number, errno: number): void {

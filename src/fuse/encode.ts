@@ -56,6 +56,12 @@ export function putEntry(words: Uint32Array, word: number, entry: Entry): void {
   putAttributes(words, word + (ENTRY_OUT.attr >>> 2), attributes);
 }
 
+/** struct fuse_entry_out with node id 0: the name does not exist (fuse_lookup in fs/fuse/dir.c). */
+export function putAbsentEntry(words: Uint32Array, word: number, validMs: number): void {
+  words.fill(0, word, word + (ENTRY_OUT.bytes >>> 2));
+  putDuration(words, word, ENTRY_OUT.entryValid, ENTRY_OUT.entryValidNsec, validMs);
+}
+
 /** struct fuse_attr_out. */
 export function putAttributesReply(words: Uint32Array, word: number, reply: AttributesReply): void {
   putDuration(words, word, ATTR_OUT.attrValid, ATTR_OUT.attrValidNsec, reply.validMs);

@@ -24,6 +24,8 @@ export interface AnsweredRow<T> {
   call(operations: Operations, request: RequestReader): Reply<T>;
   /** Composes and writes the reply. `askedBytes` is what `askedBytes()` gave. */
   send(reply: ReplyWriter, value: T, askedBytes: number): number;
+  /** Replies that there is nothing, which the kernel may believe for `validMs`; else it gets ENOENT. */
+  sendAbsent?(reply: ReplyWriter, validMs: number): number;
   /** The most bytes that the caller has room for, or gave. */
   askedBytes?(request: RequestReader): number;
   /** Takes back what `value` counted or opened, because the kernel never got to know of it. */

@@ -42,6 +42,8 @@ export interface SessionOptions {
    * outside 1..511. Should it throw, the session ends: that is the way out for failed assertions.
    */
   readonly errnoOf: (error: unknown) => number;
+  /** For a lookup that fails with ENOENT: for how long the kernel may believe it; 0 when absent. */
+  readonly absentMsOf?: (error: unknown) => number;
   readonly log: Log;
   /** Absent, or where a number is absent, the default. */
   readonly background?: Partial<BackgroundLimits>;
@@ -97,6 +99,7 @@ export class Session {
       reply: this.#reply,
       log: options.log,
       errnoOf: options.errnoOf,
+      absentMsOf: options.absentMsOf ?? (() => 0),
       allowedUids: options.allowedUids,
       isDying: options.isDying ?? isBeingKilled,
       onSlotReturned: (returned) => this.#takeBack(returned),

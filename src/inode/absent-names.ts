@@ -1,6 +1,6 @@
 /**
  * Keys that S3 was asked for and did not have. A create right behind such a lookup need not ask
- * again, whatever the TTL; lookups are answered from here only when the mount caches metadata.
+ * again, whatever the TTL; lookups are answered from here only with a negative TTL that caches.
  */
 
 import { LRUCache } from "lru-cache";
@@ -27,15 +27,17 @@ export class AbsentNames {
     this.#untilMs.set(key, nowMs + this.#lifetimeMs);
   }
 
-  has(key: string, nowMs: number): boolean {
+  /** For how long `key` is still known to be missing; 0 when it is not. */
+  remainingMs(key: string, nowMs: number): number {
     const untilMs = this.#untilMs.get(key);
-    if (untilMs === undefined) return false;
-    if (untilMs > nowMs) return true;
+    if (untilMs === undefined) return 0;
+    if (untilMs > nowMs) return untilMs - nowMs;
     this.#untilMs.delete(key);
-    return false;
+    return 0;
   }
 
-  delete(key: string): void {
-    this.#untilMs.delete(key);
+  /** Whether it was here. */
+  delete(key: string): boolean {
+    return this.#untilMs.delete(key);
   }
 }

@@ -44,9 +44,18 @@ export interface Page {
   readonly arrivedAtMs: number;
 }
 
+/** A part of a directory: the page that begins behind a name. */
+export interface PageRange {
+  /** "" for the beginning. */
+  readonly startAfter: string;
+  readonly keysMax: number;
+}
+
 export interface ListingOptions {
   readonly store: Store;
   readonly directory: DirectoryInode;
+  /** Reads this page and no other; all pages when absent. */
+  readonly range?: PageRange;
   /** Names to merge: those with `unlisted` state, unsorted. */
   readonly locals: readonly Inode[];
   readonly changeCount: () => number;
@@ -121,8 +130,14 @@ export class DirectoryListing {
     this.#page = page;
     this.#objectIndex = 0;
     this.#directoryIndex = 0;
-    this.#next = page.nextToken === undefined ? undefined : this.#load(page.nextToken);
+    const isLast = page.nextToken === undefined || this.#options.range !== undefined;
+    this.#next = isLast ? undefined : this.#load(page.nextToken);
     this.#release(page);
+  }
+
+  /** The page that was turned to last. */
+  get page(): Page | undefined {
+    return this.#page;
   }
 
   /** The count of changes at which `name` last changed here, while this listing ran. */
@@ -150,13 +165,15 @@ export class DirectoryListing {
   }
 
   #load(continuationToken: string | undefined): Promise<Page> {
-    const { store, changeCount, now, onInvalidName } = this.#options;
+    const { store, range, changeCount, now, onInvalidName } = this.#options;
     const change = changeCount();
+    const startAfter = range?.startAfter ?? "";
     const request = {
       prefix: this.#prefix,
       delimiter: "/",
-      maxKeys: PAGE_KEYS_MAX,
+      maxKeys: range?.keysMax ?? PAGE_KEYS_MAX,
       ...(continuationToken === undefined ? {} : { continuationToken }),
+      ...(startAfter === "" ? {} : { startAfter: this.#prefix + startAfter }),
     } as const;
     const page = store
       .list(request, this.#abort.signal)
@@ -228,7 +245,7 @@ export class DirectoryListing {
 }
 
 /** Whether the directory `name/` would come behind the end of this page. */
-function isInDoubt(name: string, page: Page): boolean {
+export function isInDoubt(name: string, page: Page): boolean {
   if (page.nextToken === undefined || !page.last.startsWith(name)) return false;
   return page.last.length === name.length || page.last.charCodeAt(name.length) < SLASH;
 }

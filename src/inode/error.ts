@@ -18,9 +18,16 @@ export type InodeErrorKind =
 export class InodeError extends Error {
   override readonly name = "InodeError";
   readonly kind: InodeErrorKind;
+  /** With "not-found": for how long the kernel may believe it. */
+  readonly absentMs: number;
 
-  constructor(kind: InodeErrorKind, message: string, options?: ErrorOptions) {
+  constructor(
+    kind: InodeErrorKind,
+    message: string,
+    options: ErrorOptions & { readonly absentMs?: number } = {},
+  ) {
     super(message, options);
     this.kind = kind;
+    this.absentMs = options.absentMs ?? 0;
   }
 }

@@ -5,9 +5,27 @@
  * These are records; every change of state goes through `Superblock`.
  */
 
-import type { ObjectInfo } from "../s3/index.ts";
+import { isArchiveClass, type ObjectInfo } from "../s3/index.ts";
 
 export const ROOT_INO = 1;
+
+/** One walk from name to name through a directory, as `ls -l` makes it; kept by walks.ts. */
+export interface Walk {
+  /** Until then the next name that has to be asked for is taken for a part of the walk. */
+  untilMs: number;
+  /** The name that was asked for last. */
+  lastName: string;
+  /** How many names the next request asks for. */
+  keysMax: number;
+  /** Lookups that needed no request since the last one. */
+  served: number;
+  /** The names that the last request covered, both included. */
+  covered: { readonly from: string; readonly to: string } | undefined;
+  /** Until then its lookups are taken for no walk, since the last request served none but its own. */
+  pausedUntilMs: number;
+  /** Settles when the request under way has been entered, whatever came of it. */
+  underway: { readonly from: string; readonly settled: Promise<void> } | undefined;
+}
 
 /** A listing in progress: it must not show what a change in this mount has outdated. */
 export interface ChangeListener {
@@ -53,8 +71,8 @@ export class FileInode {
   /** How many times the kernel was told of it and has not forgotten. */
   lookups = 0;
   validUntilMs = 0;
-  /** Whether the last answer of S3 has not served an open yet. */
-  openable: boolean = false;
+  /** Until then an open can trust the last answer of S3; 0 once it has served one. */
+  openableUntilMs = 0;
   /** Whether nobody asked S3 for the name before the file was made, so that the upload has to. */
   unasked: boolean = false;
   /** Whether its bytes were written in this mount. */
@@ -88,6 +106,7 @@ export class DirectoryInode {
   /** The children that a listing of S3 may lack: local ones, and directories emptied here. */
   readonly unlisted = new Map<string, Inode>();
   readonly listings = new Set<ChangeListener>();
+  walk: Walk | undefined;
   /** Until then, a name that is not in `children` does not exist: nobody else had time to make it. */
   completeUntilMs = 0;
   /** Until then it exists even if no key is left in it, since the last one was deleted here. */
@@ -124,6 +143,11 @@ export function sizeAndTime(state: FileState): { sizeBytes: number; modifiedAtMs
 }
 
 export type Inode = FileInode | DirectoryInode;
+
+/** Whether the object may be archived, and S3 has not said if it can be read all the same. */
+export function isRestoreUnknown({ storageClass, restored }: ObjectInfo): boolean {
+  return isArchiveClass(storageClass) && restored === undefined;
+}
 
 /** Whether two answers of S3 speak of the same bytes. */
 export function isSameVersion(a: ObjectInfo, b: ObjectInfo): boolean {

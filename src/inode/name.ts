@@ -7,6 +7,8 @@ import { InodeError } from "./error.ts";
 
 /** NAME_MAX of include/uapi/linux/limits.h, in bytes. */
 const NAME_BYTES_MAX = 255;
+const SPACE = 0x20;
+const SLASH = 0x2f;
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html, in bytes of UTF-8. */
 export const KEY_BYTES_MAX = 1024;
 
@@ -58,6 +60,23 @@ export function compareKeys(a: string, b: string): number {
     if (left !== right) return utf8Rank(left) - utf8Rank(right);
   }
   return a.length - b.length;
+}
+
+/**
+ * A name that sorts before `name`, with little between them: behind it, a listing comes to `name` at
+ * once. "" when there is none. Without "/", which would be a place inside a directory.
+ */
+export function nameBefore(name: string): string {
+  const characters = [...name];
+  const last = characters.pop()?.codePointAt(0) ?? 0;
+  const rest = characters.join("");
+  if (last <= SPACE) return rest;
+  let before = last - 1;
+  if (before === SLASH) before -= 1;
+  // What UTF-8 cannot hold.
+  if (before >= 0xd800 && before <= 0xdfff) before = 0xd7ff;
+  // Most of what goes on behind that character sorts before "~".
+  return `${rest}${String.fromCodePoint(before)}~`;
 }
 
 /** UTF-16 puts surrogates (of U+10000 and above) before U+E000…U+FFFF, UTF-8 behind them. */

@@ -6,10 +6,17 @@
  * and not yet stored, then an object in S3.
  */
 
-import { isArchiveClass, type ObjectInfo } from "../s3/index.ts";
+import type { ObjectInfo } from "../s3/index.ts";
 import { AbsentNames } from "./absent-names.ts";
 import { InodeError } from "./error.ts";
-import { DirectoryInode, FileInode, type Inode, isSameVersion, sizeAndTime } from "./inode.ts";
+import {
+  DirectoryInode,
+  FileInode,
+  type Inode,
+  isRestoreUnknown,
+  isSameVersion,
+  sizeAndTime,
+} from "./inode.ts";
 import { InodeTable } from "./inode-table.ts";
 import { type Lifetimes, lifetimesOf, type MetadataTtl } from "./metadata-ttl.ts";
 import type { Answer } from "./question.ts";
@@ -21,20 +28,25 @@ export class Sightings {
   readonly now: () => number;
   /** Told of each key whose meaning this mount changed. */
   readonly #onChange: (key: string) => void;
+  readonly #onFound: (parent: DirectoryInode, name: string) => void;
   #changeCount = 0;
 
   constructor(options: {
     readonly prefix: string;
     readonly ttl: MetadataTtl;
+    readonly negativeTtl?: MetadataTtl | undefined;
     readonly now: () => number;
     readonly onChange: (key: string) => void;
+    /** Told of each name that S3 has, although the kernel may still believe that it is missing. */
+    readonly onFound?: (parent: DirectoryInode, name: string) => void;
   }) {
     this.table = new InodeTable(options.prefix);
-    this.lifetimes = lifetimesOf(options.ttl);
+    this.lifetimes = lifetimesOf(options.ttl, options.negativeTtl);
     this.now = options.now;
     this.#onChange = options.onChange;
-    const { fileMs, caching } = this.lifetimes;
-    this.absent = new AbsentNames({ lifetimeMs: fileMs, caching });
+    this.#onFound = options.onFound ?? (() => {});
+    const { absentMs, cachingAbsent } = this.lifetimes;
+    this.absent = new AbsentNames({ lifetimeMs: absentMs, caching: cachingAbsent });
   }
 
   /** Counts what this mount changed, to tell whether an answer of S3 is older than a change. */
@@ -78,7 +90,12 @@ export class Sightings {
   seeObject(
     parent: DirectoryInode,
     name: string,
-    seen: { readonly object: ObjectInfo; readonly seenAtMs: number },
+    seen: {
+      readonly object: ObjectInfo;
+      readonly seenAtMs: number;
+      /** From when on its attributes count, if not from when they were seen. */
+      readonly toldAtMs?: number;
+    },
   ): Inode {
     const child = parent.children.get(name);
     if (child !== undefined && this.isUnlisted(child)) return child;
@@ -95,10 +112,11 @@ export class Sightings {
       file = new FileInode(this.table.takeIno(), { parent, name }, state);
       this.#attachSeen(file, seen.seenAtMs);
     }
-    this.touchFile(file, seen.seenAtMs);
+    this.touchFile(file, seen.seenAtMs, seen.toldAtMs);
     // Whether it can be read was not asked, so nothing but the listing itself is served by this.
-    if (isArchiveClass(seen.object.storageClass) && seen.object.restored === undefined) {
+    if (isRestoreUnknown(seen.object)) {
       file.validUntilMs = seen.seenAtMs;
+      file.openableUntilMs = 0;
     }
     this.table.remember(file);
     return file;
@@ -112,7 +130,13 @@ export class Sightings {
     }
     if (child !== undefined) this.table.detach(child);
     this.absent.add(parent.prefix + name, seenAtMs);
-    throw notFound(name);
+    throw notFound(name, this.knownAbsentMs(parent, name));
+  }
+
+  /** For how long the kernel may believe that there is no such name. */
+  knownAbsentMs(parent: DirectoryInode, name: string): number {
+    if (!this.lifetimes.cachingAbsent) return 0;
+    return this.absent.remainingMs(parent.prefix + name, this.now());
   }
 
   /** Something made here, which S3 does not have. */
@@ -136,10 +160,10 @@ export class Sightings {
     }
   }
 
-  /** S3 said at `seenAtMs` what the file is. */
-  touchFile(file: FileInode, seenAtMs: number): void {
-    file.validUntilMs = seenAtMs + this.lifetimes.fileMs;
-    file.openable = true;
+  /** S3 said at `seenAtMs` what the file is; its attributes count from `toldAtMs` on. */
+  touchFile(file: FileInode, seenAtMs: number, toldAtMs: number = seenAtMs): void {
+    file.validUntilMs = toldAtMs + this.lifetimes.fileMs;
+    file.openableUntilMs = seenAtMs + this.lifetimes.fileMs;
   }
 
   /** Takes the name away; every directory above may have lost its last key by this. */
@@ -196,7 +220,9 @@ export class Sightings {
   }
 
   #attachSeen(inode: Inode, seenAtMs: number): void {
-    this.absent.delete(inode.parent.prefix + inode.name);
+    const { parent, name } = inode;
+    const wasAbsent = this.absent.delete(parent.prefix + name);
+    if (wasAbsent && this.lifetimes.cachingAbsent) this.#onFound(parent, name);
     this.table.attach(inode);
     this.#markShared(inode.parent, seenAtMs);
   }
@@ -208,6 +234,6 @@ export class Sightings {
   }
 }
 
-export function notFound(name: string): InodeError {
-  return new InodeError("not-found", `there is no ${JSON.stringify(name)}`);
+export function notFound(name: string, absentMs = 0): InodeError {
+  return new InodeError("not-found", `there is no ${JSON.stringify(name)}`, { absentMs });
 }

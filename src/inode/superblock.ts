@@ -8,11 +8,12 @@
 
 import type { Log } from "../base/log.ts";
 import type { Stored } from "../s3/index.ts";
-import { DirectoryListing, type Listed } from "./directory-listing.ts";
+import type { DirectoryListing, Listed } from "./directory-listing.ts";
 import { InodeError } from "./error.ts";
 import { DirectoryInode, FileInode, type FileState, type Inode } from "./inode.ts";
 import type { InodeTable } from "./inode-table.ts";
-import type { Lifetimes, MetadataTtl } from "./metadata-ttl.ts";
+import { Listings } from "./listings.ts";
+import type { MetadataTtl } from "./metadata-ttl.ts";
 import { checkName } from "./name.ts";
 import {
   type Answer,
@@ -23,15 +24,20 @@ import {
   type Store,
 } from "./question.ts";
 import { notFound, Sightings } from "./sightings.ts";
+import { Walks } from "./walks.ts";
 
 export interface SuperblockOptions {
   readonly store: Store;
   /** "" or ending in "/": what every key of the mount begins with. */
   readonly prefix: string;
   readonly ttl: MetadataTtl;
+  /** For names that do not exist; as `ttl` when absent. */
+  readonly negativeTtl?: MetadataTtl | undefined;
   readonly log: Log;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Told of each name that S3 has, although the kernel may still believe that it is missing. */
+  readonly onFound?: (parent: DirectoryInode, name: string) => void;
 }
 
 /** A lookup on its way; `outdated` when the name was changed here meanwhile, so that it asks again. */
@@ -42,17 +48,16 @@ interface Question {
 
 export class Superblock {
   readonly #store: Store;
-  readonly #log: Log;
   readonly #now: () => number;
   readonly #sightings: Sightings;
+  readonly #listings: Listings;
+  readonly #walks: Walks;
   /** By key, so that lookups of one name at one time are one. */
   readonly #questions = new Map<string, Question>();
   readonly #refreshes = new Map<Inode, Promise<void>>();
-  #invalidNameSeen: boolean = false;
 
   constructor(options: SuperblockOptions) {
     this.#store = options.store;
-    this.#log = options.log;
     this.#now = options.now;
     this.#sightings = new Sightings({
       ...options,
@@ -61,14 +66,12 @@ export class Superblock {
         if (question !== undefined) question.outdated = true;
       },
     });
+    this.#listings = new Listings({ ...options, sightings: this.#sightings });
+    this.#walks = new Walks({ ...options, listings: this.#listings });
   }
 
   get table(): InodeTable {
     return this.#sightings.table;
-  }
-
-  get #lifetimes(): Lifetimes {
-    return this.#sightings.lifetimes;
   }
 
   /** What `name` stands for; HEAD and LIST unless it is known. Throws "not-found" among others. */
@@ -76,8 +79,15 @@ export class Superblock {
     checkName(parent.prefix, name);
     const nowMs = this.#now();
     const child = parent.children.get(name);
-    if (child !== undefined && this.#isCurrent(child, nowMs)) return child;
-    if (child === undefined && this.#isKnownAbsent(parent, name, nowMs)) throw notFound(name);
+    if (child !== undefined && this.#isCurrent(child, nowMs)) {
+      if (parent.walk !== undefined) parent.walk.served += 1;
+      return child;
+    }
+    if (child === undefined) {
+      if (parent.state.status === "gone" || parent.completeUntilMs > nowMs) throw notFound(name);
+      const absentMs = this.#sightings.knownAbsentMs(parent, name);
+      if (absentMs > 0) throw notFound(name, absentMs);
+    }
     return this.#ask(parent, name);
   }
 
@@ -96,10 +106,17 @@ export class Superblock {
 
   /** Whether an open can trust what is known of `file`. Each answer of S3 serves one, unless cached. */
   claimForOpen(file: FileInode): boolean {
-    if (file.validUntilMs <= this.#now()) return false;
-    const isServed = file.openable || this.#lifetimes.caching;
-    file.openable = false;
+    const { caching } = this.#sightings.lifetimes;
+    const isServed = (caching ? file.validUntilMs : file.openableUntilMs) > this.#now();
+    file.openableUntilMs = 0;
     return isServed;
+  }
+
+  /** What is known of `file` has proved wrong: the next lookup or open asks S3. */
+  distrust(file: FileInode): void {
+    if (file.state.status !== "remote") return;
+    file.validUntilMs = 0;
+    file.openableUntilMs = 0;
   }
 
   /**
@@ -121,7 +138,7 @@ export class Superblock {
     const make = (): FileInode => {
       const ino = this.table.takeIno();
       const file = new FileInode(ino, { parent, name }, this.#emptyFile());
-      file.unasked = !this.#sightings.absent.has(file.key, this.#now());
+      file.unasked = !this.#isAbsent(parent, name);
       this.#sightings.attachLocal(file);
       return file;
     };
@@ -203,37 +220,13 @@ export class Superblock {
 
   /** Starts to read `directory` from its beginning. The caller closes it. */
   openListing(directory: DirectoryInode): DirectoryListing {
-    const locals: Inode[] = [];
-    for (const child of directory.unlisted.values()) {
-      if (this.#sightings.isUnlisted(child)) locals.push(child);
-      else directory.unlisted.delete(child.name);
-    }
-    const listing = new DirectoryListing({
-      store: this.#store,
-      directory,
-      locals,
-      changeCount: () => this.#sightings.changeCount,
-      now: this.#now,
-      onInvalidName: (key) => this.#skipName(key),
-      onClose: (closed) => directory.listings.delete(closed),
-    });
-    directory.listings.add(listing);
-    return listing;
+    return this.#listings.open(directory);
   }
 
   /** The inode for a name that a listing brought; undefined when it is gone by now. */
   admit(directory: DirectoryInode, listing: DirectoryListing, listed: Listed): Inode | undefined {
-    const { name, page } = listed;
-    const current = directory.children.get(name);
-    if (page === undefined) return current;
-    const changed = listing.changeOf(name);
-    if (changed !== undefined && changed > page.change) return current;
-    // Attributes count from when the kernel gets them, unless the reader paused before that.
-    const nowMs = this.#now();
-    const isOld = nowMs - page.arrivedAtMs > this.#lifetimes.directoryMs;
-    const seenAtMs = isOld ? page.arrivedAtMs : nowMs;
-    if (listed.object === undefined) return this.#sightings.seeDirectory(directory, name, seenAtMs);
-    return this.#sightings.seeObject(directory, name, { object: listed.object, seenAtMs });
+    if (listed.page !== undefined) this.#walks.noteListing(directory, this.#now());
+    return this.#listings.admit(directory, listing, listed);
   }
 
   #ask(parent: DirectoryInode, name: string): Promise<Inode> {
@@ -252,8 +245,15 @@ export class Superblock {
     const key = parent.prefix + name;
     try {
       for (;;) {
+        const underway = this.#walks.underway(parent, name);
+        if (underway !== undefined) {
+          await underway;
+          const child = parent.children.get(name);
+          if (child !== undefined && this.#isCurrent(child, this.#now())) return child;
+        }
         question.outdated = false;
         const answer = await this.#askStore(parent, name);
+        this.#walks.noteAnswer(parent, name, answer);
         if (!question.outdated) return this.#sightings.settle(parent, name, answer);
       }
     } finally {
@@ -261,14 +261,20 @@ export class Superblock {
     }
   }
 
-  /** What is local hides an object anyhow, so only a directory is looked for. */
   async #askStore(parent: DirectoryInode, name: string): Promise<Answer> {
     const key = parent.prefix + name;
-    if (parent.children.get(name)?.state.status === "local") {
+    const child = parent.children.get(name);
+    // What is local hides an object anyhow, so only a directory is looked for.
+    if (child?.state.status === "local") {
       const isDirectory = await askForDirectory(this.#store, `${key}/`);
       return { kind: isDirectory ? "directory" : "nothing" };
     }
-    return await askForName(this.#store, key);
+    const answer = await this.#walks.ask(parent, name);
+    if (answer !== undefined) return answer;
+    if (child?.kind !== "directory") return await askForName(this.#store, key);
+    // It is most likely still there, and then nothing else matters.
+    const isStill = await askForDirectory(this.#store, `${key}/`);
+    return isStill ? { kind: "directory" } : await askForFile(this.#store, key);
   }
 
   async #refreshFile(file: FileInode): Promise<void> {
@@ -297,9 +303,7 @@ export class Superblock {
     const child = parent.children.get(name);
     if (child !== undefined && this.#isCurrent(child, nowMs)) throw exists(name);
     if (child === undefined) {
-      const key = parent.prefix + name;
-      const isFree = parent.completeUntilMs > nowMs || this.#sightings.absent.has(key, nowMs);
-      if (isFree) return make();
+      if (parent.completeUntilMs > nowMs || this.#isAbsent(parent, name)) return make();
     }
     return this.#ask(parent, name).then(
       () => {
@@ -321,9 +325,8 @@ export class Superblock {
     return child.kind === "directory" && child.state.status === "local";
   }
 
-  #isKnownAbsent(parent: DirectoryInode, name: string, nowMs: number): boolean {
-    if (parent.state.status === "gone" || parent.completeUntilMs > nowMs) return true;
-    return this.#lifetimes.caching && this.#sightings.absent.has(parent.prefix + name, nowMs);
+  #isAbsent(parent: DirectoryInode, name: string): boolean {
+    return this.#sightings.absent.remainingMs(parent.prefix + name, this.#now()) > 0;
   }
 
   #checkEmpty(directory: DirectoryInode): void {
@@ -336,15 +339,6 @@ export class Superblock {
 
   #emptyFile(): FileState {
     return { status: "local", sizeBytes: 0, madeAtMs: this.#now(), times: {} };
-  }
-
-  #skipName(key: string): void {
-    if (this.#invalidNameSeen) return;
-    this.#invalidNameSeen = true;
-    const shown = JSON.stringify(key);
-    this.#log.warn(
-      `the key ${shown} is not shown, since it cannot be a path; this is said once for all such keys`,
-    );
   }
 }
 

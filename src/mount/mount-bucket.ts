@@ -9,7 +9,7 @@
 import { readFileSync } from "node:fs";
 import { type Log, messageOf } from "../base/log.ts";
 import { MIB } from "../base/sizes.ts";
-import { createFileSystem, errnoOf, type FileSystem, tgidOf } from "../fs/index.ts";
+import { absentMsOf, createFileSystem, errnoOf, type FileSystem, tgidOf } from "../fs/index.ts";
 import {
   adoptDevice,
   type MountPoint,
@@ -212,7 +212,8 @@ class Mount implements Mounted {
       options,
       log: log.named("fs"),
       tgidOf,
-      invalidateEntry: async (parent, name) => this.#session?.invalidateEntry(parent, name),
+      invalidateEntry: async (parent, name, expireOnly) =>
+        this.#session?.invalidateEntry(parent, name, expireOnly),
       now: Date.now,
     });
   }
@@ -235,6 +236,7 @@ class Mount implements Mounted {
       fd: mountPoint.fd,
       operations,
       errnoOf,
+      absentMsOf,
       log: this.#log.named("fuse"),
       background: this.#ends.tuning.background,
       ...(mountPoint.allowedUids && { allowedUids: mountPoint.allowedUids }),

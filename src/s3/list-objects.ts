@@ -26,6 +26,7 @@ export async function listObjects(
   };
   if (request.delimiter !== undefined) query["delimiter"] = request.delimiter;
   if (request.maxKeys !== undefined) query["max-keys"] = String(request.maxKeys);
+  if (request.startAfter !== undefined) query["start-after"] = request.startAfter;
   if (request.continuationToken !== undefined) {
     query["continuation-token"] = request.continuationToken;
   }

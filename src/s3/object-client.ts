@@ -30,6 +30,8 @@ export interface ListRequest {
   readonly prefix: string;
   readonly delimiter?: "/";
   readonly maxKeys?: number;
+  /** A key, the prefix included: only what comes behind it. Not for directory buckets. */
+  readonly startAfter?: string;
   readonly continuationToken?: string;
 }
 

@@ -1,6 +1,16 @@
 import { describe, expect, test } from "vitest";
 
-import { EACCES, EINVAL, EIO, ENAMETOOLONG, ENOENT, ENOTDIR } from "../../src/base/errno.ts";
+import {
+  EACCES,
+  EINVAL,
+  EIO,
+  ENAMETOOLONG,
+  ENOENT,
+  ENOTDIR,
+  ESTALE,
+} from "../../src/base/errno.ts";
+import { absentMsOf } from "../../src/fs/index.ts";
+import { AbsentNames } from "../../src/inode/absent-names.ts";
 import { CALLER, createFile, errnoFrom, names, O_RDONLY, ROOT, rig, walk } from "./rig.ts";
 
 describe("what a lookup costs", () => {
@@ -71,6 +81,110 @@ describe("what a lookup costs", () => {
     expect(setup.bucket.takeCounts()).toEqual({});
     await names(setup, ROOT);
     expect((await setup.fs.lookup(ROOT, "file")).attributes.sizeBytes).toBe(7);
+  });
+
+  test("the negative TTL is what the kernel is told, less what has passed of it", async () => {
+    const setup = rig({ negativeMetadataTtl: { kind: "seconds", seconds: 30 } });
+    const absentMs = async (): Promise<number> => {
+      try {
+        await setup.fs.lookup(ROOT, "file");
+        return -1;
+      } catch (error) {
+        return absentMsOf(error);
+      }
+    };
+    expect(await absentMs()).toBe(30_000);
+    setup.advance(10_000);
+    expect(await absentMs()).toBe(20_000);
+    expect(setup.bucket.takeCounts()).toEqual({ head: 1, list: 1 });
+    setup.advance(20_000);
+    expect(await absentMs()).toBe(30_000);
+    expect(setup.bucket.takeCounts()).toEqual({ head: 1, list: 1 });
+  });
+
+  test("a negative TTL of its own: names are believed and their absence is not, or the other way", async () => {
+    const positive = rig({
+      metadataTtl: { kind: "indefinite" },
+      negativeMetadataTtl: { kind: "minimal" },
+    });
+    expect(await errnoFrom(() => positive.fs.lookup(ROOT, "file"))).toBe(ENOENT);
+    positive.bucket.store("file", "content");
+    const { ino } = (await positive.fs.lookup(ROOT, "file")).attributes;
+    positive.advance(1e9);
+    positive.bucket.takeCounts();
+    await positive.fs.open(ino, O_RDONLY, CALLER);
+    expect(positive.bucket.takeCounts()).toEqual({});
+
+    const negative = rig({ negativeMetadataTtl: { kind: "indefinite" } });
+    expect(await errnoFrom(() => negative.fs.lookup(ROOT, "missing"))).toBe(ENOENT);
+    negative.bucket.store("file", "content");
+    await negative.fs.lookup(ROOT, "file");
+    negative.bucket.takeCounts();
+    negative.advance(1e9);
+    expect(await errnoFrom(() => negative.fs.lookup(ROOT, "missing"))).toBe(ENOENT);
+    expect(negative.bucket.takeCounts()).toEqual({});
+    await negative.fs.lookup(ROOT, "file");
+    expect(negative.bucket.takeCounts()).toEqual({ head: 1, list: 1 });
+  });
+
+  test("the kernel is told when a listing brings a name that it may believe to be missing", async () => {
+    const setup = rig({ metadataTtl: { kind: "seconds", seconds: 60 } });
+    await errnoFrom(() => setup.fs.lookup(ROOT, "file"));
+    await names(setup, ROOT);
+    expect(setup.invalidated).toEqual([]);
+    setup.bucket.store("file", "content");
+    setup.bucket.store("another", "content");
+    await names(setup, ROOT);
+    expect(setup.invalidated).toEqual([`${ROOT} file expire`]);
+  });
+
+  test("a removed name is known to be missing, and one that is made is not", async () => {
+    const setup = rig({ allowDelete: true, metadataTtl: { kind: "seconds", seconds: 60 } });
+    setup.bucket.store("file", "content");
+    await setup.fs.lookup(ROOT, "file");
+    await setup.fs.unlink(ROOT, "file");
+    setup.bucket.takeCounts();
+    expect(await errnoFrom(() => setup.fs.lookup(ROOT, "file"))).toBe(ENOENT);
+    const { ino } = await createFile(setup, ROOT, "file");
+    expect((await setup.fs.lookup(ROOT, "file")).attributes.ino).toBe(ino);
+    expect(setup.bucket.takeCounts()).toEqual({});
+    expect(setup.invalidated).toEqual([]);
+  });
+
+  test("a read that finds the object replaced ends what was believed of it", async () => {
+    const setup = rig({ metadataTtl: { kind: "indefinite" } });
+    setup.bucket.store("file", "old");
+    const { ino } = (await setup.fs.lookup(ROOT, "file")).attributes;
+    const { fh } = await setup.fs.open(ino, O_RDONLY, CALLER);
+    setup.bucket.store("file", "newer");
+    expect(await errnoFrom(() => setup.fs.read(fh, 0, 10))).toBe(ESTALE);
+    expect(setup.invalidated).toEqual([`${ROOT} file expire`]);
+    expect(await errnoFrom(() => setup.fs.open(ino, O_RDONLY, CALLER))).toBe(ESTALE);
+    expect((await setup.fs.lookup(ROOT, "file")).attributes.sizeBytes).toBe(5);
+  });
+
+  test("a hundred thousand missing names are remembered and no more", async () => {
+    const absent = new AbsentNames({ lifetimeMs: 60_000, caching: true });
+    for (let i = 0; i < 150_000; i++) absent.add(`missing-${i}`, 0);
+    expect(absent.size).toBe(100_000);
+    expect([absent.remainingMs("missing-0", 0), absent.remainingMs("missing-149999", 0)]).toEqual([
+      0, 60_000,
+    ]);
+  });
+
+  test("a directory that is asked for again costs one LIST while it is there", async () => {
+    const setup = rig();
+    setup.bucket.store("dir/file");
+    setup.bucket.store("dir", "hidden");
+    await setup.fs.lookup(ROOT, "dir");
+    setup.bucket.takeCounts();
+    setup.advance(1001);
+    await setup.fs.lookup(ROOT, "dir");
+    expect(setup.bucket.takeCounts()).toEqual({ list: 1 });
+    setup.bucket.remove("dir/file");
+    setup.advance(1001);
+    expect((await setup.fs.lookup(ROOT, "dir")).attributes.sizeBytes).toBe(6);
+    expect(setup.bucket.takeCounts()).toEqual({ head: 1, list: 1 });
   });
 
   test("with the minimal TTL a missing name is asked for every time", async () => {

@@ -34,6 +34,8 @@ export class MemoryBucket {
   /** "head a/b", in the order in which they came. */
   requests: string[] = [];
   pageKeysMax = 1000;
+  /** Some servers do not know the parameter. */
+  honoursStartAfter: boolean = true;
   readonly #now: () => number;
   readonly #failures: { readonly verb: Verb; readonly kind: S3ErrorKind }[] = [];
   readonly #held = new Map<Verb, Deferred<void>>();
@@ -114,7 +116,12 @@ export class MemoryBucket {
     const keys = this.#keys();
     const objects: ObjectInfo[] = [];
     const commonPrefixes: string[] = [];
+    const startAfter = this.honoursStartAfter ? (request.startAfter ?? "") : "";
     let index = firstAtLeast(keys, request.continuationToken ?? prefix);
+    if (request.continuationToken === undefined && startAfter !== "") {
+      index = Math.max(index, firstAtLeast(keys, startAfter));
+      if (keys[index] === startAfter) index++;
+    }
     for (; index < keys.length; index++) {
       const key = keys[index] ?? "";
       if (!key.startsWith(prefix)) break;

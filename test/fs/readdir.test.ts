@@ -186,6 +186,30 @@ describe("what a listing costs", () => {
     expect(late[0]?.entry?.entryValidMs).toBe(0);
   });
 
+  test("attributes of a page that had to wait are told for a second, and never serve an open", async () => {
+    const setup = rig();
+    for (let i = 0; i < 10; i++) setup.bucket.store(padded(i), "old");
+    const { fh } = await setup.fs.opendir(ROOT);
+    await readReply(setup, fh, { offset: 0, entriesMax: 5 });
+    setup.advance(900);
+    // The first of them was taken from the page for the reply before, and did not fit.
+    const [, waited] = await readReply(setup, fh, { offset: 5, entriesMax: 5, plus: true });
+    expect(waited?.entry?.entryValidMs).toBe(100);
+    setup.bucket.takeCounts();
+    await setup.fs.open(waited?.ino ?? 0, O_RDONLY, CALLER);
+    expect(setup.bucket.takeCounts()).toEqual({ head: 1 });
+  });
+
+  test("with a TTL of seconds, attributes count from when S3 told them", async () => {
+    const setup = rig({ metadataTtl: { kind: "seconds", seconds: 60 } });
+    for (let i = 0; i < 10; i++) setup.bucket.store(padded(i), "old");
+    const { fh } = await setup.fs.opendir(ROOT);
+    await readReply(setup, fh, { offset: 0, entriesMax: 5 });
+    setup.advance(50_000);
+    const late = await readReply(setup, fh, { offset: 5, entriesMax: 5, plus: true });
+    expect(late[0]?.entry?.entryValidMs).toBe(10_000);
+  });
+
   test("a hundred thousand names are listed in bounded memory and a few microseconds each", async () => {
     const setup = rig();
     for (let i = 0; i < 100_000; i++) setup.bucket.store(padded(i));

@@ -73,8 +73,8 @@ export function rig(options: Partial<FileSystemOptions> = {}): Rig {
     },
     log: linesOf(lines),
     tgidOf: (pid) => pid,
-    invalidateEntry: async (parent, name) => {
-      invalidated.push(`${parent} ${name}`);
+    invalidateEntry: async (parent, name, expireOnly) => {
+      invalidated.push(`${parent} ${name}${expireOnly ? " expire" : ""}`);
     },
     now,
   });

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 
 import { deferred } from "../../src/base/deferred.ts";
 import { EACCES, EIO, ENOENT } from "../../src/base/errno.ts";
+import { ENTRY_OUT } from "../../src/fuse/abi.ts";
 import { request, u64 } from "./requests.ts";
 import { attributesOf, entryOf, Failure, served, settled } from "./served.ts";
 
@@ -44,6 +45,34 @@ describe("a request", () => {
     await settled();
     expect(kernel.replyTo(8).errno).toBe(ENOENT);
     expect(session.gauges).toEqual(IDLE);
+  });
+
+  test("that looks for a missing name is answered with how long to believe it, if that is known", async () => {
+    const { kernel } = served(
+      {
+        lookup: (_, name) => {
+          if (name === "now") throw new Failure(ENOENT);
+          return Promise.reject(new Failure(name === "later" ? ENOENT : EIO));
+        },
+        unlink: () => Promise.reject(new Failure(ENOENT)),
+      },
+      { absentMsOf: () => 2500 },
+    );
+    kernel.deliver(
+      request.lookup({ unique: 8 }, "now"),
+      request.lookup({ unique: 10 }, "later"),
+      request.lookup({ unique: 12 }, "broken"),
+      request.unlink({ unique: 14 }, "now"),
+    );
+    await settled();
+    for (const unique of [8, 10]) {
+      const { errno, body } = kernel.replyTo(unique);
+      expect([errno, body.length]).toEqual([0, ENTRY_OUT.bytes]);
+      expect(body.readBigUInt64LE(ENTRY_OUT.nodeid)).toBe(0n);
+      expect(body.readBigUInt64LE(ENTRY_OUT.entryValid)).toBe(2n);
+      expect(body.readUInt32LE(ENTRY_OUT.entryValidNsec)).toBe(500_000_000);
+    }
+    expect([12, 14].map((unique) => kernel.replyTo(unique).errno)).toEqual([EIO, ENOENT]);
   });
 
   test("keeps its unique number whole", () => {

@@ -1,7 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { checkName, compareKeys, exceedsBytes, isValidName } from "../../src/inode/name.ts";
+import {
+  checkName,
+  compareKeys,
+  exceedsBytes,
+  isValidName,
+  nameBefore,
+} from "../../src/inode/name.ts";
 
 describe("compareKeys", () => {
   test("orders any two keys as their UTF-8 does", () => {
@@ -19,6 +25,26 @@ describe("compareKeys", () => {
     expect(compareKeys("\uffff", "😀")).toBeLessThan(0);
     expect("\uffff" < "😀").toBe(false);
   });
+});
+
+test("nameBefore sorts before the name, is valid UTF-8, and holds no slash", () => {
+  const name = fc.string({ unit: "binary", minLength: 1, maxLength: 6 }).filter(isValidName);
+  fc.assert(
+    fc.property(name, (each) => {
+      const before = nameBefore(each);
+      expect(compareKeys(before, each)).toBeLessThan(0);
+      expect(before).not.toContain("/");
+      expect(Buffer.from(before).toString()).toBe(before);
+    }),
+    { numRuns: 2000 },
+  );
+  expect(["b", "x1", "x0", "x ", "\u{e000}"].map(nameBefore)).toEqual([
+    "a~",
+    "x0~",
+    "x.~",
+    "x",
+    "\ud7ff~",
+  ]);
 });
 
 test("exceedsBytes agrees with the encoded length", () => {

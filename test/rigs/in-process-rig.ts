@@ -100,7 +100,8 @@ class InProcessMounted implements Mounted {
         gid: flags.gid ?? process.getgid?.() ?? 0,
         dirMode: flags.dirMode ?? 0o755,
         fileMode: flags.fileMode ?? 0o644,
-        metadataTtl: ttlOf(flags),
+        metadataTtl: ttlOf(flags.metadataTtl),
+        negativeMetadataTtl: ttlOf(flags.negativeMetadataTtl ?? flags.metadataTtl),
       },
       log,
       tgidOf: (pid) => pid,
@@ -156,9 +157,9 @@ class InProcessMounted implements Mounted {
   }
 }
 
-function ttlOf({ metadataTtl = "minimal" }: MountFlags) {
-  if (typeof metadataTtl === "string") return { kind: metadataTtl } as const;
-  return { kind: "seconds", seconds: metadataTtl } as const;
+function ttlOf(ttl: MountFlags["metadataTtl"] = "minimal") {
+  if (typeof ttl === "string") return { kind: ttl } as const;
+  return { kind: "seconds", seconds: ttl } as const;
 }
 
 function requestsBelow(sandbox: Sandbox, prefix: string): readonly LoggedRequest[] {

@@ -66,6 +66,9 @@ export function flagsToArgs(flags: MountFlags): readonly string[] {
     ...(flags.readPartBytes === undefined ? [] : [`--read-part-size=${flags.readPartBytes}`]),
     ...(flags.writePartBytes === undefined ? [] : [`--write-part-size=${flags.writePartBytes}`]),
     ...(flags.metadataTtl === undefined ? [] : [`--metadata-ttl=${flags.metadataTtl}`]),
+    ...(flags.negativeMetadataTtl === undefined
+      ? []
+      : [`--negative-metadata-ttl=${flags.negativeMetadataTtl}`]),
   ];
 }
 

@@ -23,6 +23,8 @@ export interface MountFlags {
   readonly metadataTtl?: "minimal" | "indefinite" | number;
   /** Attempts per request, the first included. */
   readonly maxAttempts?: number;
+  /** That of `metadataTtl` when absent. */
+  readonly negativeMetadataTtl?: "minimal" | "indefinite" | number;
 }
 
 export interface FileStatus {

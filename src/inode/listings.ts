@@ -1,0 +1,92 @@
+/**
+ * Listings of directories, whole ones and single pages, and what becomes of the names they bring:
+ * inodes, unless this mount has changed the name since the page was asked for.
+ */
+
+import type { Log } from "../base/log.ts";
+import { DirectoryListing, type Listed, type Page, type PageRange } from "./directory-listing.ts";
+import type { DirectoryInode, Inode } from "./inode.ts";
+import type { Store } from "./question.ts";
+import type { Sightings } from "./sightings.ts";
+
+/**
+ * Without caching, a page may wait this long for the one who reads the directory before the attributes
+ * in it are too old to be told: the page behind the one being read is loaded ahead, and `ls -l` needs
+ * some time for a thousand names. Opens do not trust them any longer for it.
+ */
+const PAGE_WAIT_MS = 1000;
+
+export class Listings {
+  readonly #store: Store;
+  readonly #log: Log;
+  readonly #sightings: Sightings;
+  #invalidNameSeen: boolean = false;
+
+  constructor(options: {
+    readonly store: Store;
+    readonly log: Log;
+    readonly sightings: Sightings;
+  }) {
+    this.#store = options.store;
+    this.#log = options.log;
+    this.#sightings = options.sightings;
+  }
+
+  /** Starts to read `directory` from its beginning. The caller closes it. */
+  open(directory: DirectoryInode): DirectoryListing {
+    const locals: Inode[] = [];
+    for (const child of directory.unlisted.values()) {
+      if (this.#sightings.isUnlisted(child)) locals.push(child);
+      else directory.unlisted.delete(child.name);
+    }
+    return this.#start(directory, locals);
+  }
+
+  /** Starts to read one page of `directory`, of what S3 has only. The caller closes it. */
+  openPage(directory: DirectoryInode, range: PageRange): DirectoryListing {
+    return this.#start(directory, [], range);
+  }
+
+  /** The inode for a name that a listing brought; undefined when it is gone by now. */
+  admit(directory: DirectoryInode, listing: DirectoryListing, listed: Listed): Inode | undefined {
+    const { name, page, object } = listed;
+    const current = directory.children.get(name);
+    if (page === undefined) return current;
+    const changed = listing.changeOf(name);
+    if (changed !== undefined && changed > page.change) return current;
+    const seenAtMs = page.arrivedAtMs;
+    if (object === undefined) return this.#sightings.seeDirectory(directory, name, seenAtMs);
+    const toldAtMs = this.#toldAtMs(page);
+    return this.#sightings.seeObject(directory, name, { object, seenAtMs, toldAtMs });
+  }
+
+  #toldAtMs({ arrivedAtMs }: Page): number {
+    const { lifetimes, now } = this.#sightings;
+    const nowMs = now();
+    return lifetimes.caching || nowMs - arrivedAtMs > PAGE_WAIT_MS ? arrivedAtMs : nowMs;
+  }
+
+  #start(directory: DirectoryInode, locals: readonly Inode[], range?: PageRange): DirectoryListing {
+    const listing = new DirectoryListing({
+      store: this.#store,
+      directory,
+      locals,
+      ...(range && { range }),
+      changeCount: () => this.#sightings.changeCount,
+      now: this.#sightings.now,
+      onInvalidName: (key) => this.#skipName(key),
+      onClose: (closed) => directory.listings.delete(closed),
+    });
+    directory.listings.add(listing);
+    return listing;
+  }
+
+  #skipName(key: string): void {
+    if (this.#invalidNameSeen) return;
+    this.#invalidNameSeen = true;
+    const shown = JSON.stringify(key);
+    this.#log.warn(
+      `the key ${shown} is not shown, since it cannot be a path; this is said once for all such keys`,
+    );
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * Lookups that follow one another through a directory, as `ls -l`, `find` and `du` make them, are
+ * answered many at a time: one page of the listing, from the name that is asked for on, is fresher
+ * than anything remembered and costs no more than one lookup does.
+ *
+ * ```
+ *   names      a  b  c  d  e  f  g  h  i  j  k  l  m  n  …
+ *   asked for  ▲     HEAD and LIST, as for any name
+ *                 ▲──────────────▶  one page; c to h need nothing
+ *                                   ▲─────────────────────────▶  the next, larger if all were used
+ * ```
+ *
+ * A walk is a guess. It begins when a listing was read here or when a second name is asked for right
+ * behind one that was found, and ends with a name that does not exist or when a page served nobody.
+ */
+
+import type { Log } from "../base/log.ts";
+import { S3Error } from "../s3/index.ts";
+import { type DirectoryListing, isInDoubt, type Listed, type Page } from "./directory-listing.ts";
+import { type DirectoryInode, isRestoreUnknown, type Walk } from "./inode.ts";
+import type { Listings } from "./listings.ts";
+import { compareKeys, exceedsBytes, KEY_BYTES_MAX, nameBefore } from "./name.ts";
+import type { Answer } from "./question.ts";
+
+/** How long after a page of a listing was read the names in it may be asked for. */
+const LISTED_MS = 10_000;
+/** How long after one name was found the next may be asked for. */
+const STEP_MS = 1000;
+const PAUSE_MS = 10_000;
+/** A page of a hundred takes S3 hardly longer than a page of one. */
+const KEYS_MIN = 100;
+const KEYS_MAX = 1000;
+/** The next page is this many times what the last one served. */
+const GROWTH = 10;
+
+export class Walks {
+  readonly #listings: Listings;
+  readonly #log: Log;
+  readonly #now: () => number;
+  /** Whether the server lists in the order of keys and from where it is told to. */
+  #isSupported: boolean = true;
+
+  constructor(options: {
+    readonly listings: Listings;
+    readonly log: Log;
+    readonly now: () => number;
+  }) {
+    this.#listings = options.listings;
+    this.#log = options.log;
+    this.#now = options.now;
+  }
+
+  /** Names of `directory` were read from a listing: lookups of them are likely to follow. */
+  noteListing(directory: DirectoryInode, nowMs: number): void {
+    const walk = walkOf(directory);
+    walk.untilMs = nowMs + LISTED_MS;
+    walk.lastName = "";
+    walk.pausedUntilMs = 0;
+  }
+
+  /** What S3 said of a name that was asked for, in whichever way. */
+  noteAnswer(parent: DirectoryInode, name: string, { kind }: Answer): void {
+    const walk = walkOf(parent);
+    walk.lastName = name;
+    walk.untilMs = kind === "nothing" ? 0 : Math.max(walk.untilMs, this.#now() + STEP_MS);
+  }
+
+  /** The request under way that may bring `name` with it, which is to be awaited before asking. */
+  underway({ walk }: DirectoryInode, name: string): Promise<void> | undefined {
+    const underway = walk?.underway;
+    if (underway === undefined || compareKeys(name, underway.from) < 0) return undefined;
+    return underway.settled;
+  }
+
+  /**
+   * If this is a walk, asks for `name` and for those behind it, and enters what it learns of them.
+   * Undefined when `name` has to be asked for by itself.
+   */
+  async ask(parent: DirectoryInode, name: string): Promise<Answer | undefined> {
+    const { walk } = parent;
+    if (walk === undefined || !this.#isSupported || walk.underway !== undefined) return undefined;
+    if (!this.#goesOn(walk, name)) return undefined;
+    const startAfter = nameBefore(name);
+    if (exceedsBytes(parent.prefix + startAfter, KEY_BYTES_MAX)) return undefined;
+    const listing = this.#listings.openPage(parent, { startAfter, keysMax: walk.keysMax });
+    const entering = listing.turnPage().then(() => this.#enter(parent, listing, name));
+    const settled = entering.then(
+      () => {},
+      () => {},
+    );
+    walk.underway = { from: name, settled };
+    try {
+      return await entering;
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.#giveUp();
+      return undefined;
+    } finally {
+      walk.underway = undefined;
+      listing.close();
+    }
+  }
+
+  /** Whether `name` is the next step of `walk`; if so, it is prepared for its next page. */
+  #goesOn(walk: Walk, name: string): boolean {
+    const nowMs = this.#now();
+    if (walk.untilMs <= nowMs) {
+      walk.covered = undefined;
+      return false;
+    }
+    if (walk.pausedUntilMs > nowMs || walk.lastName === name) return false;
+    const { covered, served } = walk;
+    if (covered !== undefined) {
+      const isInside = compareKeys(covered.from, name) <= 0 && compareKeys(name, covered.to) <= 0;
+      if (served === 0 && !isInside) {
+        walk.pausedUntilMs = nowMs + PAUSE_MS;
+        walk.covered = undefined;
+        return false;
+      }
+    }
+    walk.keysMax = Math.min(KEYS_MAX, Math.max(KEYS_MIN, covered ? served * GROWTH : 0));
+    walk.served = 0;
+    return true;
+  }
+
+  /** Enters the names of the page; what it says of `name`, if it is certain. */
+  #enter(parent: DirectoryInode, listing: DirectoryListing, name: string): Answer | undefined {
+    const { page } = listing;
+    if (page === undefined) return undefined;
+    if (!isInOrder(page, parent.prefix, nameBefore(name))) {
+      this.#giveUp();
+      return undefined;
+    }
+    if (parent.walk !== undefined) parent.walk.covered = { from: name, to: page.last };
+    let found: Listed | undefined;
+    for (;;) {
+      const listed = listing.next();
+      if (listed === "wait" || listed === "end") break;
+      this.#listings.admit(parent, listing, listed);
+      if (listed.name === name) found = listed;
+    }
+    const object = found?.object;
+    if (object !== undefined)
+      return isRestoreUnknown(object) ? undefined : { kind: "file", object };
+    if (found !== undefined) return { kind: "directory" };
+    return isPassed(name, page) ? { kind: "nothing" } : undefined;
+  }
+
+  #giveUp(): void {
+    this.#isSupported = false;
+    this.#log.info("the server does not list from a given key on: every name is asked for alone");
+  }
+}
+
+function walkOf(directory: DirectoryInode): Walk {
+  directory.walk ??= {
+    untilMs: 0,
+    lastName: "",
+    keysMax: KEYS_MIN,
+    served: 0,
+    covered: undefined,
+    pausedUntilMs: 0,
+    underway: undefined,
+  };
+  return directory.walk;
+}
+
+/** Whether both an object and a directory called `name` would be in the page or before it. */
+function isPassed(name: string, page: Page): boolean {
+  if (page.nextToken === undefined) return true;
+  return compareKeys(page.last, name) > 0 && !isInDoubt(name, page);
+}
+
+/** Whether the page is what was asked for; some servers ignore where to start, or know no order. */
+function isInOrder({ objects, directories }: Page, prefix: string, startAfter: string): boolean {
+  let before = startAfter;
+  for (const { key } of objects) {
+    const name = key.slice(prefix.length);
+    if (compareKeys(name, before) <= 0) return false;
+    before = name;
+  }
+  before = startAfter;
+  for (const directory of directories) {
+    if (compareKeys(directory, before) <= 0) return false;
+    before = directory;
+  }
+  return true;
+}
+
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof S3Error && (error.kind === "rejected" || error.kind === "not-implemented")
+  );
+}
