@@ -23,7 +23,7 @@ export class DataOperations {
 
   write(fh: number, offset: number, data: Uint8Array): number | Promise<number> {
     const handle = this.#core.handles.get(fh);
-    if (handle?.kind !== "write") throw badHandle(fh, "writing");
+    if (handle?.kind !== "write") throw notForWriting(fh);
     return handle.writer.write(offset, data);
   }
 
@@ -80,6 +80,14 @@ function reactivate(handle: ReadHandle): void {
     throw new FsError("bad-handle", "the file was opened for writing since this handle was closed");
   }
   handle.status = "active";
+}
+
+function notForWriting(fh: number): FsError {
+  return new FsError(
+    "bad-handle",
+    `handle ${fh} reads: a handle reads or writes, never both, and a file that exists is written only ` +
+      "when it is opened with O_TRUNC (on a mount with --allow-overwrite)",
+  );
 }
 
 function badHandle(fh: number, purpose: string): FsError {

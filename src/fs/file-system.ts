@@ -20,6 +20,7 @@ import { DirectoryOperations } from "./directory-operations.ts";
 import { FailureLog } from "./failure-log.ts";
 import { NameOperations } from "./name-operations.ts";
 import { type Created, OpenOperations } from "./open-operations.ts";
+import { REFUSALS } from "./remedy.ts";
 import { type ShutdownReport, storePending } from "./shutdown.ts";
 
 type Reply<T> = T | Promise<T>;
@@ -164,6 +165,18 @@ export class FileSystem {
 
   statfs(): FileSystemStatistics {
     return this.#attributes.statfs();
+  }
+
+  /** `opcode` was refused with `errno` before it came here; see `REFUSALS` for those it may be. */
+  noteRefusal(refusal: {
+    readonly opcode: string;
+    readonly ino: number;
+    readonly name: string | undefined;
+    readonly errno: number;
+  }): void {
+    const { errno, ino, name, opcode } = refusal;
+    const key = name === undefined ? this.#core.keyOf(ino) : this.#core.keyIn(ino, name);
+    this.#failures.refuse(opcode, key, errno, REFUSALS.get(opcode) ?? "S3 has nothing like it");
   }
 
   gauges(): Gauges {

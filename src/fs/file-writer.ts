@@ -72,7 +72,10 @@ export class FileWriter {
     const state = this.#state;
     if (state.kind === "failed") throw state.error;
     if (state.kind === "completing" || state.kind === "complete") {
-      throw new FsError("bad-handle", "the file was stored already and takes no more data");
+      throw new FsError(
+        "bad-handle",
+        "the file was stored already, at a close or fsync, and takes no more data: open it anew",
+      );
     }
     this.#state = OPEN;
     let written: number | Promise<number>;

@@ -12,6 +12,11 @@ const S_IFREG = 0o100000;
 const RENAME_EXCHANGE = 2;
 const RENAME_WHITEOUT = 4;
 
+/** For programs that write a new file and give it the name of the old one. */
+const SAVING =
+  "what saves by renaming (editors, sed -i) has to write in place, " +
+  "which needs --allow-overwrite (vim: set backupcopy=yes)";
+
 export class NameOperations {
   readonly #core: Core;
 
@@ -74,12 +79,12 @@ export class NameOperations {
     if (this.#core.options.allowDelete) {
       throw new FsError(
         "rename-by-copy",
-        "S3 cannot rename objects; programs such as mv copy and delete instead",
+        `S3 cannot rename objects; programs such as mv copy and delete instead; ${SAVING}`,
       );
     }
     throw new FsError(
       "rename-unsupported",
-      "S3 cannot rename objects; with --allow-delete, mv copies and deletes instead",
+      `S3 cannot rename objects; with --allow-delete, mv copies and deletes instead; ${SAVING}`,
     );
   }
 

@@ -60,7 +60,10 @@ export class OpenOperations {
   #open(file: FileInode, request: OpenRequest): Opened | Promise<Opened> {
     const access = request.flags & O_ACCMODE;
     if (this.#core.uses.writerOf(file) !== undefined) {
-      throw new FsError("being-written", "the file is being written, and nobody else can open it");
+      throw new FsError(
+        "being-written",
+        "the file is being written: nobody else can open it before it is closed",
+      );
     }
     switch (file.state.status) {
       case "gone":
@@ -86,7 +89,10 @@ export class OpenOperations {
       throw new FsError("unsupported-flags", "a file is truncated only to write it");
     }
     if (this.#core.uses.hasActiveReaders(file)) {
-      throw new FsError("being-read", "the file is open for reading and cannot be written");
+      throw new FsError(
+        "being-read",
+        "the file is open for reading: it cannot be written before it is closed",
+      );
     }
     this.#core.superblock.overwrite(file);
     return this.#openForWriting(file, request);
@@ -115,7 +121,10 @@ export class OpenOperations {
 
   #openForReading(file: FileInode, { flags }: OpenRequest): Opened {
     if (file.state.status !== "remote") {
-      throw new FsError("being-written", "the file is being written and cannot be read yet");
+      throw new FsError(
+        "being-written",
+        "the file is being written: it cannot be read before it is closed",
+      );
     }
     const { object } = file.state;
     if (isArchived(object)) {

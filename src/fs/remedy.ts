@@ -63,3 +63,14 @@ const WRITE_REMEDIES: Partial<Record<WriteErrorKind, string>> = {
   "out-of-order":
     "S3 takes files from beginning to end only: write to a local file, and copy it here",
 };
+
+/** Why the protocol layer refuses an operation of this name by itself, and what to do instead. */
+export const REFUSALS: ReadonlyMap<string, string> = new Map([
+  ["symlink", "S3 has no symbolic links; copy the file instead (cp -rL follows links)"],
+  ["link", "S3 has no hard links; copy the file instead"],
+  [
+    "setxattr",
+    "S3 keeps no extended attributes; copy without them (cp without -a, rsync without -X)",
+  ],
+  ["fallocate", "space in S3 need not be reserved; have the program write without it"],
+]);

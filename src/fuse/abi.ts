@@ -119,6 +119,7 @@ export const RELEASE_IN = { bytes: 24, fh: 0 } as const;
 export const FLUSH_IN = { bytes: 24, fh: 0 } as const;
 export const FSYNC_IN = { bytes: 16, fh: 0 } as const;
 export const FALLOCATE_IN = { bytes: 32, mode: 24 } as const;
+export const LINK_IN = { bytes: 8 } as const;
 export const INTERRUPT_IN = { bytes: 8, unique: 0 } as const;
 /** Before 7.36 the kernel sends 16 bytes, without flags2. */
 export const INIT_IN = {

@@ -11,24 +11,26 @@ import {
   FORGET_ONE,
   INIT_IN,
   INTERRUPT_IN,
+  LINK_IN,
   OPCODE,
   type OpcodeName,
 } from "./abi.ts";
 import { ANSWERED_ROWS } from "./answered.ts";
 import type { RequestReader } from "./request.ts";
-import type { ControlRow, RefusedRow, Row, SessionControl } from "./row.ts";
+import type { ControlRow, RefusalNotice, RefusedRow, Row, SessionControl } from "./row.ts";
 
-function refused(opcode: OpcodeName, errno: number): RefusedRow {
-  return { kind: "refused", opcode, bodyBytesMin: 0, errno: () => errno };
+function refused(opcode: OpcodeName, errno: number, notice?: RefusalNotice): RefusedRow {
+  const row = { kind: "refused", opcode, bodyBytesMin: 0, errno: () => errno } as const;
+  return notice === undefined ? row : { ...row, notice };
 }
 
 const REFUSED_ROWS: readonly RefusedRow[] = [
   // S3 has neither kind of link; callers know EPERM as "this file system has none" (link(2)).
-  refused("symlink", EPERM),
-  refused("link", EPERM),
+  refused("symlink", EPERM, { name: (request) => request.firstName(0) }),
+  refused("link", EPERM, { name: (request) => request.name(LINK_IN.bytes) }),
   refused("readlink", ENOSYS),
   // Extended attributes: the kernel remembers each ENOSYS and answers EOPNOTSUPP from then on.
-  refused("setxattr", ENOSYS),
+  refused("setxattr", ENOSYS, { seenAs: EOPNOTSUPP }),
   refused("getxattr", ENOSYS),
   refused("listxattr", ENOSYS),
   refused("removexattr", ENOSYS),
@@ -46,7 +48,13 @@ const REFUSED_ROWS: readonly RefusedRow[] = [
   refused("ioctl", ENOSYS),
   // The kernel reports files as always ready.
   refused("poll", ENOSYS),
-  { kind: "refused", opcode: "fallocate", bodyBytesMin: FALLOCATE_IN.bytes, errno: fallocateErrno },
+  {
+    kind: "refused",
+    opcode: "fallocate",
+    bodyBytesMin: FALLOCATE_IN.bytes,
+    errno: fallocateErrno,
+    notice: {},
+  },
   // SEEK_DATA and SEEK_HOLE: the kernel takes the file for one piece of data without a hole.
   refused("lseek", ENOSYS),
   // The kernel copies through the page cache, by READ and WRITE.

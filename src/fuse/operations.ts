@@ -67,4 +67,16 @@ export interface Operations {
   readdir(fh: number, offset: number, writer: DirectoryWriter): Reply<void>;
   releasedir(fh: number): void;
   statfs(): Reply<FileSystemStatistics>;
+  /** The session itself has refused what no file system on S3 can do, and a person may wonder why. */
+  noteRefusal?(refusal: Refusal): void;
+}
+
+export interface Refusal {
+  /** As row.ts names it: "symlink". */
+  readonly opcode: string;
+  /** The inode that it is about, or the directory in which `name` was to be made. */
+  readonly ino: number;
+  readonly name: string | undefined;
+  /** What the program sees. */
+  readonly errno: number;
 }

@@ -143,12 +143,14 @@ export class RequestReader {
   /** Two names, one behind the other: the old and the new one of a rename. */
   twoNames(offset: number): readonly [string, string] {
     const start = IN_HEADER.bytes + offset;
-    const end = this.#slot.text.subarray(start, this.#byteCount).indexOf(0);
-    if (end === -1) throw new RequestError(EIO, "name without an end");
-    return [
-      this.#decode(start, start + end, EINVAL),
-      this.#decode(start + end + 1, this.#byteCount - 1, EINVAL),
-    ];
+    const end = start + this.#lengthOfName(start);
+    return [this.#decode(start, end, EINVAL), this.#decode(end + 1, this.#byteCount - 1, EINVAL)];
+  }
+
+  /** The first of the names that end the request. */
+  firstName(offset: number): string {
+    const start = IN_HEADER.bytes + offset;
+    return this.#decode(start, start + this.#lengthOfName(start), EINVAL);
   }
 
   /** All bytes behind `offset`: a view of the slot, which lives as long as the slot is kept. */
@@ -156,6 +158,12 @@ export class RequestReader {
     const start = IN_HEADER.bytes + offset;
     const { buffer, byteOffset } = this.#slot.bytes;
     return new Uint8Array(buffer, byteOffset + start, this.#byteCount - start);
+  }
+
+  #lengthOfName(start: number): number {
+    const length = this.#slot.text.subarray(start, this.#byteCount).indexOf(0);
+    if (length === -1) throw new RequestError(EIO, "name without an end");
+    return length;
   }
 
   #header(offset: number): number {

@@ -40,6 +40,15 @@ export interface RefusedRow {
   readonly opcode: OpcodeName;
   readonly bodyBytesMin: number;
   errno(request: RequestReader): number;
+  /** For what people should read about: see `Operations.noteRefusal`. */
+  readonly notice?: RefusalNotice;
+}
+
+export interface RefusalNotice {
+  /** The name that was to be made, of those that the request has. */
+  name?(request: RequestReader): string;
+  /** What the kernel makes of the errno. */
+  readonly seenAs?: number;
 }
 
 /** A request about the connection, which the session itself serves. */

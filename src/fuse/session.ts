@@ -26,7 +26,7 @@ import { expectsReply, OPCODE_TABLE } from "./opcode-table.ts";
 import type { Operations } from "./operations.ts";
 import { ReplyWriter } from "./reply.ts";
 import { RequestError, RequestReader, type Slot } from "./request.ts";
-import type { ControlRow, Row, SessionControl } from "./row.ts";
+import type { ControlRow, RefusedRow, Row, SessionControl } from "./row.ts";
 import { SlotPool } from "./slot-pool.ts";
 
 /** Requests served in one turn of the event loop, before the network and timers have theirs. */
@@ -225,6 +225,7 @@ export class Session {
         break;
       case "refused":
         this.#refuse(row, row.errno(request));
+        this.#note(row, request);
         break;
       case "control":
         this.#serveControl(row, request);
@@ -243,6 +244,19 @@ export class Session {
 
   #refuse(row: Row, errno: number): void {
     if (expectsReply(row.opcode)) this.#checkReply(this.#reply.sendError(errno));
+  }
+
+  #note({ errno, notice, opcode }: RefusedRow, request: RequestReader): void {
+    if (notice === undefined) return;
+    try {
+      const { ino } = request;
+      const name = notice.name?.(request);
+      const seen = notice.seenAs ?? errno(request);
+      this.#operations.noteRefusal?.({ opcode, ino, name, errno: seen });
+    } catch (error) {
+      // A name that cannot be is refused all the same.
+      if (!(error instanceof RequestError)) throw error;
+    }
   }
 
   #checkReply(result: number): void {

@@ -7,6 +7,11 @@ import { type Log, type LogFields, messageOf } from "../base/log.ts";
 import { S3Error } from "./error.ts";
 import type { TransportRequest, TransportResponse } from "./transport-request.ts";
 
+/** What a listing is asked for, in the place of a key. */
+function prefixOf({ path }: TransportRequest): string | undefined {
+  return new URLSearchParams(path.split("?")[1]).get("prefix") ?? undefined;
+}
+
 /** The same answer, logged when it is there. */
 export async function logged(
   request: TransportRequest,
@@ -15,7 +20,8 @@ export async function logged(
 ): Promise<TransportResponse> {
   const startMs = performance.now();
   const elapsedMs = (): number => Math.round(performance.now() - startMs);
-  const { key, method, operation } = request;
+  const { method, operation } = request;
+  const key = request.key ?? prefixOf(request);
   const range = request.headers["range"];
   const what = [operation, key === undefined ? "" : JSON.stringify(key), range]
     .filter((part) => part)

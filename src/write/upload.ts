@@ -128,7 +128,9 @@ class SequentialUpload implements Upload {
     }
     if (expected + byteCount > partBytes * PARTS_MAX) {
       const why = `${expected + byteCount} bytes are more than ${PARTS_MAX} parts of ${partBytes}`;
-      throw this.#fail(this.#error("too-large", `${why}; a larger part size allows larger files`));
+      throw this.#fail(
+        this.#error("too-large", `${why}; a larger --write-part-size allows larger files`),
+      );
     }
     this.#bytesWritten += byteCount;
   }
