@@ -5,10 +5,14 @@
 
 import type { Log } from "../base/log.ts";
 import type { Checksums } from "./body-check.ts";
+import type { ChecksumAlgorithm } from "./checksum.ts";
+import { Conditions } from "./conditions.ts";
 import { CachedCredentials, type CredentialsProvider, defaultCredentials } from "./credentials.ts";
 import { DirectPath } from "./direct-path.ts";
+import { type Encryption, encryptionHeaders, UnconfirmedUploads } from "./encryption.ts";
+import { S3Error } from "./error.ts";
 import { getObject } from "./get-object.ts";
-import { headObject } from "./head-object.ts";
+import { headObject, headStored } from "./head-object.ts";
 import { listObjects } from "./list-objects.ts";
 import type {
   CompleteUploadRequest,
@@ -20,6 +24,7 @@ import type {
   ObjectInfo,
   PutRequest,
   Stored,
+  StoredInfo,
   UploadedPart,
   UploadPartRequest,
 } from "./object-client.ts";
@@ -31,6 +36,7 @@ import { DEFAULT_TIMEOUTS, type Timeouts } from "./timeouts.ts";
 import { CONNECTIONS_MAX, Transport } from "./transport.ts";
 import {
   abortUpload,
+  type CommonHeaders,
   completeUpload,
   createUpload,
   deleteObject,
@@ -50,6 +56,14 @@ export interface ObjectClientOptions {
   readonly profile: string | undefined;
   /** Send everything unsigned. */
   readonly noSignRequest: boolean;
+  /** Agree to pay for requests and transfer. */
+  readonly requesterPays?: boolean;
+  /** The account that must own the bucket; S3 refuses all requests otherwise. */
+  readonly expectedBucketOwner?: string | undefined;
+  /** Of new objects, as S3 spells it; the bucket's when absent. */
+  readonly storageClass?: string | undefined;
+  /** Of new objects; the bucket's when absent. */
+  readonly encryption?: Encryption | undefined;
   /** undefined: the SDK's default chain. */
   readonly credentials?: CredentialsProvider;
   readonly timeouts?: Partial<Timeouts>;
@@ -74,6 +88,7 @@ class Client implements ObjectClient {
   readonly #retrier: Retrier;
   readonly #path: DirectPath;
   readonly #uploads: Uploads;
+  readonly #encryption: Encryption | undefined;
   readonly #checksums: Checksums | undefined;
   /** Only Amazon's own S3 is asked for restore status. */
   readonly #asksRestoreStatus: boolean;
@@ -116,15 +131,41 @@ class Client implements ObjectClient {
           ? targetAt(endpointUrl, bucket, await region(), forcePathStyle)
           : sdk.resolveTarget(),
     );
-    this.#path = new DirectPath({ transport, target, credentials });
-    const { completeMs } = timeouts;
-    this.#uploads = { sdk, path: this.#path, retrier, bucket, completeMs };
+    const commonHeaders = commonHeadersOf(options);
+    this.#path = new DirectPath({ transport, target, credentials, commonHeaders });
+    const { encryption, log, storageClass } = options;
+    this.#encryption = encryption;
+    this.#uploads = {
+      sdk,
+      path: this.#path,
+      retrier,
+      bucket,
+      commonHeaders,
+      completeMs: timeouts.completeMs,
+      storageHeaders: {
+        ...(storageClass && { "x-amz-storage-class": storageClass }),
+        ...encryptionHeaders(encryption),
+      },
+      encryption,
+      unconfirmed: new UnconfirmedUploads(encryption),
+      conditions: new Conditions((key, signal) => this.#exists(key, signal), log),
+      log,
+    };
     this.#checksums = options.checksums;
     this.#asksRestoreStatus = endpointUrl === undefined;
   }
 
   head(key: string, signal?: AbortSignal): Promise<ObjectInfo> {
     return this.#retrier.run(() => headObject(this.#path, key, signal), signal);
+  }
+
+  headStored(
+    key: string,
+    algorithm: ChecksumAlgorithm | undefined,
+    signal?: AbortSignal,
+  ): Promise<StoredInfo> {
+    const question = { key, algorithm, encryption: this.#encryption };
+    return this.#retrier.run(() => headStored(this.#path, question, signal), signal);
   }
 
   get(request: GetRequest, signal?: AbortSignal): Promise<void> {
@@ -166,6 +207,24 @@ class Client implements ObjectClient {
   close(): void {
     this.#transport.close();
   }
+
+  async #exists(key: string, signal?: AbortSignal): Promise<boolean> {
+    try {
+      await this.head(key, signal);
+      return true;
+    } catch (error) {
+      if (error instanceof S3Error && error.kind === "not-found") return false;
+      throw error;
+    }
+  }
+}
+
+function commonHeadersOf(options: ObjectClientOptions): CommonHeaders {
+  const { expectedBucketOwner, requesterPays } = options;
+  return {
+    ...(requesterPays && { "x-amz-request-payer": "requester" }),
+    ...(expectedBucketOwner && { "x-amz-expected-bucket-owner": expectedBucketOwner }),
+  };
 }
 
 /** Asks `find` once; a failure is not kept. */

@@ -35,6 +35,8 @@ export interface DirectPathOptions {
   readonly target: () => Promise<Target>;
   /** undefined: requests are not signed. */
   readonly credentials: CachedCredentials | undefined;
+  /** Headers that all requests carry, of the kind of `DirectCall.signedHeaders`. */
+  readonly commonHeaders: Readonly<Record<string, string>>;
 }
 
 const PAYLOAD = "UNSIGNED-PAYLOAD";
@@ -53,11 +55,13 @@ interface Resolved {
 
 export class DirectPath {
   readonly #options: DirectPathOptions;
+  readonly #hasCommonHeaders: boolean;
   #resolved: Resolved | undefined;
   #clockOffsetMs = 0;
 
   constructor(options: DirectPathOptions) {
     this.#options = options;
+    this.#hasCommonHeaders = Object.keys(options.commonHeaders).length > 0;
   }
 
   /** Resolves with an answer of status 2xx; rejects with an S3Error otherwise. */
@@ -97,7 +101,8 @@ export class DirectPath {
     const path = pathOf(call, target);
     const query = call.query === undefined ? "" : encodeQuery(call.query);
     const timestamp = timestampOf(Date.now() + this.#clockOffsetMs);
-    const headers = headersOf(call, resolved, credentials, timestamp);
+    const plain = headersOf(resolved, credentials, timestamp);
+    const headers = this.#withSigned(plain, call.signedHeaders);
     if (credentials !== undefined) {
       const { method } = call;
       const parts = { method, path, query, headers, payload: PAYLOAD, timestamp };
@@ -118,6 +123,16 @@ export class DirectPath {
       },
       signal,
     );
+  }
+
+  /** With those of one call and those of all, still by name. */
+  #withSigned(
+    headers: Record<string, string>,
+    signedHeaders: DirectCall["signedHeaders"],
+  ): Record<string, string> {
+    if (signedHeaders === undefined && !this.#hasCommonHeaders) return headers;
+    const all = Object.entries({ ...headers, ...this.#options.commonHeaders, ...signedHeaders });
+    return Object.fromEntries(all.sort(([one], [other]) => (one < other ? -1 : 1)));
   }
 
   async #resolve(): Promise<Resolved> {
@@ -180,9 +195,8 @@ function pathOf(call: DirectCall, target: Target): string {
   }
 }
 
-/** The headers that are signed, in the order in which they are: by name. */
+/** The headers that every request has, in the order in which they are signed: by name. */
 function headersOf(
-  call: DirectCall,
   resolved: Resolved,
   credentials: Credentials | undefined,
   timestamp: string,
@@ -195,7 +209,5 @@ function headersOf(
       headers["x-amz-security-token"] = credentials.sessionToken;
     }
   }
-  if (call.signedHeaders === undefined) return headers;
-  const all = Object.entries({ ...headers, ...call.signedHeaders });
-  return Object.fromEntries(all.sort(([one], [other]) => (one < other ? -1 : 1)));
+  return headers;
 }

@@ -26,6 +26,10 @@ export type S3ErrorKind =
   /** The bucket lives in another region; `S3Error.region` names it when S3 did. */
   | "wrong-region"
   | "not-implemented"
+  /** The server did not take the checksum that came with the bytes, by what it says of it. */
+  | "checksum-refused"
+  /** What was stored, or was to be, is not encrypted as was asked. */
+  | "encryption-mismatch"
   /** 429 or 503 SlowDown to the last attempt. */
   | "throttled"
   /** 5xx to the last attempt. */

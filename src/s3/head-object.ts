@@ -1,16 +1,46 @@
 /** HeadObject: what S3 says of one object, from the headers of an answer without a body. */
 
 import { badAnswer } from "./answer-error.ts";
+import type { ChecksumAlgorithm } from "./checksum.ts";
 import type { DirectPath } from "./direct-path.ts";
-import type { ObjectInfo } from "./object-client.ts";
+import { type Encryption, encryptionMismatch } from "./encryption.ts";
+import type { ObjectInfo, StoredInfo } from "./object-client.ts";
+import type { Headers } from "./response-head.ts";
+
+const CALL = { operation: "HeadObject", method: "HEAD" } as const;
 
 export async function headObject(
   path: DirectPath,
   key: string,
   signal?: AbortSignal,
 ): Promise<ObjectInfo> {
-  const call = { operation: "HeadObject", key, method: "HEAD" } as const;
+  const call = { ...CALL, key };
   const { headers, status } = await path.send(call, signal);
+  return objectInfo(key, headers, status);
+}
+
+export interface StoredQuestion {
+  readonly key: string;
+  readonly algorithm: ChecksumAlgorithm | undefined;
+  readonly encryption: Encryption | undefined;
+}
+
+/** With the checksum; fails with "encryption-mismatch" for an object that is encrypted otherwise. */
+export async function headStored(
+  path: DirectPath,
+  { algorithm, encryption, key }: StoredQuestion,
+  signal?: AbortSignal,
+): Promise<StoredInfo> {
+  const call = { ...CALL, key, signedHeaders: { "x-amz-checksum-mode": "ENABLED" } };
+  const { headers, status } = await path.send(call, signal);
+  const mismatch = encryptionMismatch(encryption, headers, call);
+  if (mismatch !== undefined) throw mismatch;
+  const checksum = algorithm && headers[`x-amz-checksum-${algorithm}`];
+  return { ...objectInfo(key, headers, status), checksum };
+}
+
+function objectInfo(key: string, headers: Headers, status: number): ObjectInfo {
+  const call = { ...CALL, key };
   const length = headers["content-length"];
   if (length === undefined) throw badAnswer(call, status, "it does not say how long the object is");
   const lastModifiedMs = Date.parse(headers["last-modified"] ?? "");

@@ -12,9 +12,10 @@
  */
 
 export type { Checksums } from "./body-check.ts";
-export type { Checksum } from "./checksum.ts";
+export type { Checksum, ChecksumAlgorithm } from "./checksum.ts";
 export { createObjectClient, type ObjectClientOptions } from "./client.ts";
 export { environmentCredentials } from "./credentials.ts";
+export type { Encryption } from "./encryption.ts";
 export { S3Error, type S3ErrorKind } from "./error.ts";
 export {
   type BodySink,
@@ -28,6 +29,7 @@ export {
   type ObjectInfo,
   type PutRequest,
   type Stored,
+  type StoredInfo,
   type UploadedPart,
   type UploadPartRequest,
 } from "./object-client.ts";

@@ -1,5 +1,5 @@
 /**
- * The object store as the layers above see it: one bucket, nine verbs. `Client` (client.ts) is the
+ * The object store as the layers above see it: one bucket, ten verbs. `Client` (client.ts) is the
  * one real implementation; tests write their own.
  *
  * Every method retries what is worth retrying before it fails, and fails with an `S3Error` only.
@@ -23,6 +23,11 @@ export interface ObjectInfo {
 /** Whether objects of this class can be read only once they have been restored. */
 export function isArchiveClass(storageClass: string | undefined): boolean {
   return storageClass === "GLACIER" || storageClass === "DEEP_ARCHIVE";
+}
+
+export interface StoredInfo extends ObjectInfo {
+  /** As S3 has it: base64, of checksums of parts with "-N" behind it, N being their number. */
+  readonly checksum: string | undefined;
 }
 
 export interface ListRequest {
@@ -108,12 +113,20 @@ export interface CompleteUploadRequest {
   readonly key: string;
   readonly uploadId: string;
   readonly parts: readonly UploadedPart[];
+  /** Of the whole object, for S3 to compare with what it computes of the parts' checksums. */
+  readonly checksum?: Checksum;
   readonly ifMatch?: string;
   readonly ifNoneMatch?: "*";
 }
 
 export interface ObjectClient {
   head(key: string, signal?: AbortSignal): Promise<ObjectInfo>;
+  /** What is stored, for whoever has to find out whether that is what was sent. */
+  headStored(
+    key: string,
+    algorithm: ChecksumAlgorithm | undefined,
+    signal?: AbortSignal,
+  ): Promise<StoredInfo>;
   /** Resolves when the last byte is in the sink. A body that breaks off or stalls is resumed. */
   get(request: GetRequest, signal?: AbortSignal): Promise<void>;
   list(request: ListRequest, signal?: AbortSignal): Promise<ListPage>;

@@ -3,10 +3,13 @@
  * failure, is rare enough for the SDK.
  */
 
+import { inBackground, type Log, messageOf } from "../base/log.ts";
 import { badAnswer, errorOfAnswer, type OperationName } from "./answer-error.ts";
 import type { Checksum } from "./checksum.ts";
+import type { Conditions } from "./conditions.ts";
 import type { DirectCall, DirectPath } from "./direct-path.ts";
-import { S3Error } from "./error.ts";
+import { type Encryption, encryptionMismatch, type UnconfirmedUploads } from "./encryption.ts";
+import { S3Error, type S3ErrorKind } from "./error.ts";
 import type {
   CompleteUploadRequest,
   CreateUploadRequest,
@@ -28,9 +31,23 @@ export interface Uploads {
   readonly path: DirectPath;
   readonly retrier: Retrier;
   readonly bucket: string;
+  /** What `path` adds by itself, for the SDK. */
+  readonly commonHeaders: CommonHeaders;
+  /** Signed headers of what makes an object: how it is to be kept. */
+  readonly storageHeaders: Readonly<Record<string, string>>;
+  readonly encryption: Encryption | undefined;
+  readonly unconfirmed: UnconfirmedUploads;
+  readonly conditions: Conditions;
   /** `Timeouts.completeMs`. */
   readonly completeMs: number;
+  readonly log: Log;
 }
+
+/** Headers of all requests. */
+export type CommonHeaders = {
+  readonly "x-amz-request-payer"?: "requester";
+  readonly "x-amz-expected-bucket-owner"?: string;
+};
 
 export async function putObject(
   uploads: Uploads,
@@ -38,37 +55,78 @@ export async function putObject(
   signal?: AbortSignal,
 ): Promise<Stored> {
   const { body, checksum, contentType, key } = request;
-  const headers = conditionHeaders(request);
-  const signedHeaders = checksumHeader(checksum);
+  const signedHeaders = { ...uploads.storageHeaders, ...checksumHeader(checksum) };
   if (contentType !== undefined) signedHeaders["content-type"] = contentType;
-  const call = {
-    operation: "PutObject",
-    key,
-    method: "PUT",
-    headers,
-    signedHeaders,
-    body,
-  } as const;
-  const { etag } = await send(uploads, call, signal);
-  return { etag };
+  const call = { operation: "PutObject", key, method: "PUT", signedHeaders, body } as const;
+  const put = (conditions: Readonly<Record<string, string>>): ReturnType<typeof send> =>
+    send(uploads, { ...call, headers: conditions }, signal);
+  const sent = uploads.conditions.run(request, put, signal);
+  const { etag, headers } = await orChecksumRefused(sent, call, checksum !== undefined);
+  const mismatch = encryptionMismatch(uploads.encryption, headers, call);
+  if (mismatch === undefined) return { etag };
+  // It is there, under a key that somebody else may have stored to since: not ours to delete.
+  uploads.log.error(`${mismatch.message}; the object is in the bucket all the same`);
+  throw mismatch;
 }
 
 export async function createUpload(
-  { path, retrier }: Uploads,
+  uploads: Uploads,
   request: CreateUploadRequest,
   signal?: AbortSignal,
 ): Promise<string> {
   const { checksumAlgorithm, contentType, key } = request;
-  const signedHeaders: Record<string, string> = {};
+  const signedHeaders: Record<string, string> = { ...uploads.storageHeaders };
   if (contentType !== undefined) signedHeaders["content-type"] = contentType;
   if (checksumAlgorithm !== undefined) {
     signedHeaders["x-amz-checksum-algorithm"] = checksumAlgorithm.toUpperCase();
   }
   const operation = "CreateMultipartUpload";
   const call = { operation, key, method: "POST", query: { uploads: "" }, signedHeaders } as const;
-  const response = await retrier.run(() => path.send(call, signal), signal);
-  return element(response, call, "UploadId");
+  const sent = create(uploads, call, signal);
+  const response = await orChecksumRefused(sent, call, checksumAlgorithm !== undefined);
+  const uploadId = element(response, call, "UploadId");
+  const { log, unconfirmed } = uploads;
+  unconfirmed.begin(uploadId);
+  try {
+    unconfirmed.hear(uploadId, response.headers, call);
+    return uploadId;
+  } catch (error) {
+    log.error(`${messageOf(error)}; nothing of it is uploaded`);
+    const aborted = abortUpload(uploads, key, uploadId);
+    inBackground(log, `aborting the upload of ${JSON.stringify(key)}`, aborted);
+    throw error;
+  }
 }
+
+/**
+ * After a lost reply there may be an upload that nobody has the id of. Another client's upload of the
+ * same key looks just the same in a listing, so that it cannot be aborted safely.
+ */
+async function create(
+  { log, path, retrier }: Uploads,
+  call: DirectCall,
+  signal: AbortSignal | undefined,
+): Promise<TransportResponse> {
+  let isReplyLost = false;
+  const attempt = async (): Promise<TransportResponse> => {
+    try {
+      return await path.send(call, signal);
+    } catch (error) {
+      isReplyLost ||= error instanceof S3Error && LOST_REPLIES.has(error.kind);
+      throw error;
+    }
+  };
+  const response = await retrier.run(attempt, signal);
+  if (isReplyLost) {
+    log.warn(
+      `the reply to a CreateMultipartUpload of ${JSON.stringify(call.key)} was lost: an empty upload may stay in the ` +
+        "bucket until a lifecycle rule (AbortIncompleteMultipartUpload) removes it",
+    );
+  }
+  return response;
+}
+
+const LOST_REPLIES: ReadonlySet<S3ErrorKind> = new Set(["network", "timeout"]);
 
 export async function uploadPart(
   uploads: Uploads,
@@ -79,7 +137,9 @@ export async function uploadPart(
   const query = { partNumber: String(partNumber), uploadId };
   const signedHeaders = checksumHeader(checksum);
   const call = { operation: "UploadPart", key, method: "PUT", query, signedHeaders, body } as const;
-  const { etag, headers } = await send(uploads, call, signal);
+  const sent = send(uploads, call, signal);
+  const { etag, headers } = await orChecksumRefused(sent, call, checksum !== undefined);
+  uploads.unconfirmed.hear(uploadId, headers, call);
   const sizeBytes = body.reduce((total, block) => total + block.length, 0);
   const computed = checksum && headers[`x-amz-checksum-${checksum.algorithm}`];
   if (checksum === undefined || computed === undefined) {
@@ -101,31 +161,36 @@ async function send(
 }
 
 export async function completeUpload(
-  { completeMs, path, retrier }: Uploads,
+  uploads: Uploads,
   request: CompleteUploadRequest,
   signal?: AbortSignal,
 ): Promise<Stored> {
-  const { key, parts, uploadId } = request;
-  const headers = conditionHeaders(request);
+  const { checksum, key, parts, uploadId } = request;
   const objectBytes = parts.reduce((total, part) => total + part.sizeBytes, 0);
   const call = {
     operation: "CompleteMultipartUpload",
     key,
     method: "POST",
     query: { uploadId },
-    headers,
-    // S3 compares it with what it has, and refuses to complete when they differ.
-    signedHeaders: { "x-amz-mp-object-size": String(objectBytes) },
+    // S3 compares them with what it has, and refuses to complete when they differ.
+    signedHeaders: { "x-amz-mp-object-size": String(objectBytes), ...checksumHeader(checksum) },
     body: [Buffer.from(partList(parts))],
-    firstByteMs: completeMs,
+    firstByteMs: uploads.completeMs,
   } as const;
-  const complete = async (): Promise<string> => {
-    const response = await path.send(call, signal);
+  uploads.unconfirmed.require(uploadId, call);
+  const complete = async (headers: Readonly<Record<string, string>>): Promise<string> => {
+    const response = await uploads.path.send({ ...call, headers }, signal);
     // S3 may begin its answer before it knows the outcome, so that an error comes with status 200.
     if (response.body.includes("<Error>")) throw errorOfAnswer(call, response);
+    uploads.unconfirmed.hear(uploadId, response.headers, call);
     return element(response, call, "ETag");
   };
-  return { etag: await retrier.run(complete, signal) };
+  const etag = await uploads.conditions.run(
+    request,
+    (headers) => uploads.retrier.run(() => complete(headers), signal),
+    signal,
+  );
+  return { etag };
 }
 
 function partList(parts: readonly UploadedPart[]): string {
@@ -151,18 +216,24 @@ function element(response: TransportResponse, name: OperationName, tag: string):
 }
 
 export async function abortUpload(
-  { bucket, sdk }: Uploads,
+  { bucket, commonHeaders, sdk, unconfirmed }: Uploads,
   key: string,
   uploadId: string,
   signal?: AbortSignal,
 ): Promise<void> {
+  unconfirmed.end(uploadId);
   const options = sending("AbortMultipartUpload", key, signal);
+  const { "x-amz-request-payer": payer, "x-amz-expected-bucket-owner": owner } = commonHeaders;
+  const input = {
+    Bucket: bucket,
+    Key: key,
+    UploadId: uploadId,
+    ...(payer && { RequestPayer: payer }),
+    ...(owner && { ExpectedBucketOwner: owner }),
+  };
   try {
     await sdk.run(options, ({ client, module }) =>
-      client.send(
-        new module.AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: uploadId }),
-        options,
-      ),
+      client.send(new module.AbortMultipartUploadCommand(input), options),
     );
   } catch (error) {
     if (!(error instanceof S3Error && error.kind === "no-such-upload")) throw error;
@@ -178,14 +249,26 @@ export async function deleteObject(
   await retrier.run(() => path.send(call, signal), signal);
 }
 
-function conditionHeaders({
-  ifMatch,
-  ifNoneMatch,
-}: PutRequest | CompleteUploadRequest): Record<string, string> {
-  const headers: Record<string, string> = {};
-  if (ifMatch !== undefined) headers["if-match"] = ifMatch;
-  if (ifNoneMatch !== undefined) headers["if-none-match"] = ifNoneMatch;
-  return headers;
+/** What `sent` gives; a failure that may be the server's ignorance of checksums says so. */
+async function orChecksumRefused<T>(
+  sent: Promise<T>,
+  call: DirectCall,
+  hasChecksum: boolean,
+): Promise<T> {
+  try {
+    return await sent;
+  } catch (error) {
+    if (!hasChecksum || !(error instanceof S3Error) || !refusesChecksum(error)) throw error;
+    const message = "the server does not take the checksum that it was sent";
+    const { code, operation, requestId, status } = error;
+    const details = { operation, key: call.key, status, code, requestId, cause: error };
+    throw new S3Error(message, { kind: "checksum-refused", ...details });
+  }
+}
+
+function refusesChecksum({ kind, message, status }: S3Error): boolean {
+  if (kind === "not-implemented") return true;
+  return kind === "rejected" && status === 400 && /checksum/i.test(message);
 }
 
 /** Header and value of a checksum that S3 is to compare with what arrives. */

@@ -15,6 +15,7 @@ import {
 } from "./checksum.ts";
 import { checkWriteConditions, etagMatches } from "./conditions.ts";
 import { DISCARDED_SEED, joinContents, PatternContent, readContent } from "./content.ts";
+import { encryptedEtag, toldEncryption } from "./encryption.ts";
 import { SandboxError } from "./error.ts";
 import { type Answer, bucketOf, type Call, xmlAnswer } from "./operation.ts";
 import { header, type S3Request } from "./request.ts";
@@ -38,7 +39,7 @@ export async function completeMultipartUpload(call: Call): Promise<Answer> {
   checkSizes(request, parts);
   const checksum = await checksumOfWhole(call, upload, parts);
   const object = commit({ request, bucket, upload, parts, checksum });
-  return xmlAnswer(
+  const answer = xmlAnswer(
     xmlDocument(
       "CompleteMultipartUploadResult",
       element("Location", `/${bucket.name}/${object.key}`),
@@ -48,6 +49,7 @@ export async function completeMultipartUpload(call: Call): Promise<Answer> {
       ...checksumElements(checksum),
     ),
   );
+  return { ...answer, headers: { ...answer.headers, ...toldEncryption(object.headers) } };
 }
 
 function checksumElements(checksum: StoredChecksum | undefined): readonly string[] {
@@ -183,7 +185,7 @@ function commit({ request, bucket, upload, parts, checksum }: Commit): StoredObj
   const object: StoredObject = {
     key: upload.key,
     content: joinContents(parts.map((part) => part.content)),
-    etag: etagOfParts(parts),
+    etag: encryptedEtag(etagOfParts(parts), upload.headers),
     lastModifiedMs: storedNowMs(),
     storageClass: upload.storageClass,
     headers: upload.headers,

@@ -17,6 +17,8 @@ export interface Dials {
    * does so where joining the parts takes long; an error then comes in the body of the 200.
    */
   completeKeepAliveMs: number;
+  /** Refuse requests that do not agree to pay. */
+  requesterPays: boolean;
 }
 
 export const DEFAULT_DIALS: Readonly<Dials> = {
@@ -25,6 +27,7 @@ export const DEFAULT_DIALS: Readonly<Dials> = {
   discard: false,
   maxKeysPerPage: 1000,
   completeKeepAliveMs: 0,
+  requesterPays: false,
 };
 
 /** Holds one connection's bodies to the bandwidth on the dial. */

@@ -28,6 +28,7 @@ const ERRORS = {
   InvalidObjectState: [403, "The operation is not valid for the object's storage class"],
   InvalidRange: [416, "The requested range is not satisfiable"],
   InvalidRequest: [400, "Invalid Request"],
+  InvalidStorageClass: [400, "The storage class you specified is not valid"],
   InvalidURI: [400, "Couldn't parse the specified URI."],
   KeyTooLongError: [400, "Your key is too long"],
   MalformedXML: [

@@ -15,7 +15,7 @@ import type { Dials, Pace } from "./dials.ts";
 import { SandboxError } from "./error.ts";
 import { type Fault, type Faults, usualCode } from "./faults.ts";
 import { type Answer, type ErrorDescription, errorXml, type Operation } from "./operation.ts";
-import { parseRequest, type S3Request } from "./request.ts";
+import { header, parseRequest, type S3Request } from "./request.ts";
 import { RequestBody } from "./request-body.ts";
 import { type OpenRequest, publicHeaders, type RequestLog } from "./request-log.ts";
 import { route } from "./router.ts";
@@ -44,6 +44,16 @@ export interface ExchangeOptions {
   readonly reset: () => void;
   /** Whether the client waits for "100 Continue" before it sends the body. */
   readonly expectsContinue: boolean;
+}
+
+/** The account that owns all buckets. */
+const OWNER_ACCOUNT = "123456789012";
+
+function checkAccount(request: S3Request, dials: Readonly<Dials>): void {
+  const owner = header(request, "x-amz-expected-bucket-owner");
+  const isAnothers = owner !== undefined && owner !== OWNER_ACCOUNT;
+  const isUnpaid = dials.requesterPays && header(request, "x-amz-request-payer") !== "requester";
+  if (isAnothers || isUnpaid) throw new SandboxError("AccessDenied");
 }
 
 export class Exchange {
@@ -162,6 +172,7 @@ export class Exchange {
     const { authenticator, buckets, checksums, dials, region } = this.#endpoint;
     const { message, response, pace } = this.#options;
     const chain = authenticator.verify(request);
+    checkAccount(request, dials);
     const body = new RequestBody({
       message,
       request,

@@ -1,6 +1,7 @@
 /** The headers that an upload leaves with its object and that come back with it. */
 
 import { checksumHeader } from "./checksum.ts";
+import { requestedEncryption } from "./encryption.ts";
 import { SandboxError } from "./error.ts";
 import { header, type S3Request } from "./request.ts";
 import { restoreHeader } from "./restoration.ts";
@@ -17,6 +18,18 @@ const KEPT = [
 export const DEFAULT_CONTENT_TYPE = "binary/octet-stream";
 const USER_METADATA_BYTES_MAX = 2048;
 export const DEFAULT_STORAGE_CLASS = "STANDARD";
+const STORAGE_CLASSES = [
+  DEFAULT_STORAGE_CLASS,
+  "DEEP_ARCHIVE",
+  "EXPRESS_ONEZONE",
+  "GLACIER",
+  "GLACIER_IR",
+  "INTELLIGENT_TIERING",
+  "ONEZONE_IA",
+  "OUTPOSTS",
+  "REDUCED_REDUNDANCY",
+  "STANDARD_IA",
+];
 
 /** What `request` says of the object that it creates. Throws `MetadataTooLarge`. */
 export function uploadHeaders(request: S3Request): Readonly<Record<string, string>> {
@@ -36,7 +49,7 @@ export function uploadHeaders(request: S3Request): Readonly<Record<string, strin
     kept[name] = value;
   }
   if (userBytes > USER_METADATA_BYTES_MAX) throw new SandboxError("MetadataTooLarge");
-  return kept;
+  return { ...kept, ...requestedEncryption(request) };
 }
 
 /** aws-chunked is how the body travelled, not how the object is encoded. */
@@ -50,8 +63,8 @@ function withoutAwsChunked(contentEncoding: string): string {
 
 export function storageClassOf(request: S3Request): string {
   const name = header(request, "x-amz-storage-class") ?? DEFAULT_STORAGE_CLASS;
-  if (/^[A-Z_]{1,32}$/.test(name)) return name;
-  throw new SandboxError("InvalidArgument", "The storage class you specified is not valid");
+  if (STORAGE_CLASSES.includes(name)) return name;
+  throw new SandboxError("InvalidStorageClass", undefined, { StorageClassRequested: name });
 }
 
 /** What HEAD and GET say of `object`, without the length. */

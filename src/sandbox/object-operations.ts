@@ -1,6 +1,7 @@
 /** HeadObject, GetObject, PutObject, CopyObject, DeleteObject, DeleteObjects and RenameObject. */
 
 import { checkWriteConditions, etagMatches, isNotModified } from "./conditions.ts";
+import { encryptedEtag, toldEncryption } from "./encryption.ts";
 import { SandboxError } from "./error.ts";
 import {
   checksumHeaders,
@@ -95,7 +96,8 @@ export async function putObject(call: Call): Promise<Answer> {
   const storageClass = storageClassOf(request);
   // Before the body for the client's sake, and again when it counts.
   checkWriteConditions(request, bucket.get(request.key));
-  const { content, etag, checksum } = await takeUpload(call);
+  const { content, etag: plainEtag, checksum } = await takeUpload(call);
+  const etag = encryptedEtag(plainEtag, headers);
   const stored: StoredObject = {
     key: request.key,
     content,
@@ -106,7 +108,7 @@ export async function putObject(call: Call): Promise<Answer> {
     checksum: checksum === undefined ? undefined : { ...checksum, type: "FULL_OBJECT" },
   };
   storeIf(call, stored);
-  return emptyAnswer(200, { etag, ...checksumHeaders(stored) });
+  return emptyAnswer(200, { etag, ...toldEncryption(headers), ...checksumHeaders(stored) });
 }
 
 /** Puts `object` if the conditions of the request hold now; releases its content otherwise. */

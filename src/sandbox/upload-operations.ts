@@ -2,6 +2,7 @@
 
 import type { StoredPart, Upload } from "./bucket.ts";
 import { type ChecksumType, checksumElement, checksumHeader, parseAlgorithm } from "./checksum.ts";
+import { encryptedEtag, toldEncryption } from "./encryption.ts";
 import { SandboxError } from "./error.ts";
 import { keyEncoder, parseCount } from "./list-operations.ts";
 import { commonPrefixOf } from "./listing.ts";
@@ -30,7 +31,7 @@ export function createMultipartUpload(call: Call): Answer {
     headers: uploadHeaders(request),
     checksum,
   });
-  const answer = xmlAnswer(
+  const document = xmlAnswer(
     xmlDocument(
       "InitiateMultipartUploadResult",
       element("Bucket", bucket.name),
@@ -38,6 +39,8 @@ export function createMultipartUpload(call: Call): Answer {
       element("UploadId", upload.uploadId),
     ),
   );
+  const told = { ...document.headers, ...toldEncryption(upload.headers) };
+  const answer = { ...document, headers: told };
   if (checksum === undefined) return answer;
   const headers = {
     ...answer.headers,
@@ -98,10 +101,12 @@ export async function uploadPart(call: Call): Promise<Answer> {
       `Checksum Type mismatch occurred, expected checksum Type: ${wanted.algorithm.toLowerCase()}, actual checksum Type: ${taken.checksum?.algorithm.toLowerCase() ?? "null"}`,
     );
   }
-  bucket.putPart(request.key, uploadId, { ...taken, partNumber, lastModifiedMs: storedNowMs() });
-  if (taken.checksum === undefined) return emptyAnswer(200, { etag: taken.etag });
+  const etag = encryptedEtag(taken.etag, upload.headers);
+  const lastModifiedMs = storedNowMs();
+  bucket.putPart(request.key, uploadId, { ...taken, etag, partNumber, lastModifiedMs });
+  if (taken.checksum === undefined) return emptyAnswer(200, { etag });
   const { algorithm, base64 } = taken.checksum;
-  return emptyAnswer(200, { etag: taken.etag, [checksumHeader(algorithm)]: base64 });
+  return emptyAnswer(200, { etag, [checksumHeader(algorithm)]: base64 });
 }
 
 export function uploadIdOf(request: S3Request): string {

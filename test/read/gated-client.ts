@@ -144,6 +144,7 @@ export class GatedClient implements ObjectClient {
   }
 
   readonly head = unexpected;
+  readonly headStored = unexpected;
   readonly list = unexpected;
   readonly put = unexpected;
   readonly createUpload = unexpected;
