@@ -224,7 +224,7 @@ export const MOUNT_TABLE = {
   },
   "part-size": {
     group: PERFORMANCE,
-    help: "Size of the parts in which objects are read and written, in bytes, 5 MiB to 5 GiB. A file written has 10,000 parts at most.",
+    help: "Size of the parts in which objects are read and written, in bytes, 5 MiB to 5 GiB. Later parts of a large file are larger.",
     placeholder: "BYTES",
     value: partSize,
     default: "8388608",

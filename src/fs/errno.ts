@@ -47,6 +47,8 @@ const S3_ERRNO = {
   "too-large": EFBIG,
   "wrong-region": EIO,
   "not-implemented": EIO,
+  "checksum-refused": EIO,
+  "encryption-mismatch": EIO,
   throttled: EIO,
   "server-error": EIO,
   network: EIO,

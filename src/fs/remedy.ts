@@ -39,6 +39,8 @@ const S3_REMEDIES: Partial<Record<S3ErrorKind, string>> = {
   "no-credentials": "provide credentials, or mount a public bucket with --no-sign-request",
   "wrong-region": "mount with --region and the bucket's region",
   archived: "restore the object first",
+  "checksum-refused": "for a server that knows no checksums, mount with --upload-checksums off",
+  "encryption-mismatch": "mount with what the server can do as --sse, or without",
   throttled: "retry later or with fewer requests at one time",
   "precondition-failed": "open the file again to have the object as it is now",
   "server-error": WHEN_UNREACHABLE,

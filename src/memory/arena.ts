@@ -43,8 +43,11 @@ function reserveOf(blocksMax: number): number {
 
 /** The most bytes that writers can hold at once in a pool of `budgetBytes`: no part may be larger. */
 export function writableBytes(budgetBytes: number): number {
-  const blocksMax = Math.floor(budgetBytes / BLOCK_BYTES);
-  return (blocksMax - reserveOf(blocksMax)) * BLOCK_BYTES;
+  return writableBlocks(Math.floor(budgetBytes / BLOCK_BYTES)) * BLOCK_BYTES;
+}
+
+function writableBlocks(blocksMax: number): number {
+  return blocksMax - reserveOf(blocksMax);
 }
 
 export interface BlockPoolOptions {
@@ -117,6 +120,7 @@ class ShortageHolder implements Holder {
 
 class Arena implements BlockPool {
   readonly blocksMax: number;
+  readonly writeBlocksMax: number;
   readonly #reserveBlocks: number;
   readonly #options: BlockPoolOptions;
   readonly #nowMs: () => number;
@@ -137,6 +141,7 @@ class Arena implements BlockPool {
     this.blocksMax = Math.floor(options.budgetBytes / BLOCK_BYTES);
     assert(this.blocksMax > 0, "the budget holds at least one block");
     this.#reserveBlocks = reserveOf(this.blocksMax);
+    this.writeBlocksMax = writableBlocks(this.blocksMax);
     this.#options = options;
     this.#nowMs = options.nowMs ?? (() => performance.now());
   }
@@ -202,7 +207,7 @@ class Arena implements BlockPool {
 
   /** Uploads to a server that hangs keep their blocks for long; reading must go on meanwhile. */
   #allows(use: BlockUse): boolean {
-    return use === "read" || this.#blocksWriting < this.blocksMax - this.#reserveBlocks;
+    return use === "read" || this.#blocksWriting < this.writeBlocksMax;
   }
 
   #map(): void {

@@ -21,6 +21,8 @@ export interface Block {
 
 export interface BlockPool {
   readonly blocksMax: number;
+  /** As many of them as writers can hold at once. */
+  readonly writeBlocksMax: number;
   /** Taken and not yet given back: 0 after everything is closed. */
   readonly blocksInUse: number;
   /**

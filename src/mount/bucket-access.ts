@@ -76,6 +76,9 @@ function remedyFor(failure: S3Error, options: ObjectClientOptions, endpoint: str
     case "not-found":
       return `is "${options.bucket}" spelled as "aws s3 ls" shows it, and is ${endpoint} the right server?`;
     case "access-denied":
+      if (options.expectedBucketOwner !== undefined) {
+        return `does account ${options.expectedBucketOwner}, which --expected-bucket-owner names, own it, and may you list it?`;
+      }
       return options.noSignRequest
         ? "the bucket does not let anonymous users list it: leave out --no-sign-request"
         : "these credentials need the permission s3:ListBucket on this bucket and prefix";

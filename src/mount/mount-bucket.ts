@@ -33,10 +33,11 @@ import {
   type ObjectClient,
   type ObjectClientOptions,
 } from "../s3/index.ts";
-import { startUpload } from "../write/index.ts";
+import { createUploader } from "../write/index.ts";
 import { checkAccess } from "./bucket-access.ts";
 import { type Environment, numberFrom } from "./environment.ts";
 import { MountError } from "./error.ts";
+import { inferredContentTypes, uploadChecksumsFor } from "./new-objects.ts";
 import type { MountOptions } from "./options.ts";
 
 /** What the process around a mount lends it. */
@@ -73,9 +74,11 @@ export async function mountBucket(options: MountOptions, context: MountContext):
   const clientOptions = storeOptions(options, context, native);
   const log = context.log.named("mount");
   const { region } = await checkAccess(clientOptions, options, log);
+  const contentTypeOf = options.inferContentType ? await inferredContentTypes() : undefined;
   const client = createObjectClient({ ...clientOptions, ...(region && { region }) });
   try {
-    const mount = new Mount(options, log, { native, client, budgetBytes, tuning });
+    const ends = { native, client, budgetBytes, contentTypeOf, tuning };
+    const mount = new Mount(options, log, ends);
     await mount.start();
     return mount;
   } catch (error) {
@@ -116,6 +119,10 @@ function storeOptions(
     proxy: environment,
     ...(bundle && { caBundle: readBundle(bundle) }),
     ...(attemptsMax !== undefined && { retry: { attemptsMax } }),
+    requesterPays: options.requesterPays,
+    expectedBucketOwner: options.expectedBucketOwner,
+    storageClass: options.storageClass,
+    encryption: options.sse && { algorithm: options.sse, kmsKeyId: options.sseKmsKeyId },
     checksums: native,
     log: log.named("s3"),
   };
@@ -158,6 +165,8 @@ interface Ends {
   readonly client: ObjectClient;
   readonly budgetBytes: number;
   readonly tuning: Tuning;
+  /** By the name of an object; the type of any bytes when absent. */
+  readonly contentTypeOf: ((key: string) => string) | undefined;
 }
 
 class Mount implements Mounted {
@@ -184,7 +193,7 @@ class Mount implements Mounted {
       allocate: ends.native.allocateHuge,
       discard: ends.native.discard,
     });
-    const { client, native } = ends;
+    const { client, contentTypeOf, native } = ends;
     const { windowBytesMax } = ends.tuning;
     const window = windowBytesMax === undefined ? {} : { windowBytesMax };
     const pool = this.#pool;
@@ -200,15 +209,15 @@ class Mount implements Mounted {
           partBytes: readPartBytes,
           log: log.named("read"),
         }),
-      startUpload: (target) =>
-        startUpload({
-          ...target,
-          client,
-          pool,
-          crc32c: native.crc32c,
-          partBytes: writePartBytes,
-          log: log.named("write"),
-        }),
+      startUpload: createUploader({
+        client,
+        pool,
+        checksums: native,
+        uploadChecksums: uploadChecksumsFor(options),
+        partBytes: writePartBytes,
+        contentTypeOf,
+        log: log.named("write"),
+      }),
       options,
       log: log.named("fs"),
       tgidOf,

@@ -3,7 +3,7 @@
 export type WriteErrorKind =
   /** The write does not begin where the one before ended. */
   | "out-of-order"
-  /** The write would need more than 10,000 parts. */
+  /** The write would need more parts than the store takes. */
   | "too-large"
   /** What the store says it has is not what was sent: the upload was aborted. */
   | "inconsistent"

@@ -4,12 +4,19 @@
  * The reply to a PUT or a completion can get lost after the store has acted. The client repeats the
  * request, and the repetition may fail because the first one succeeded: the upload is gone, the
  * object exists. Reporting that as a failure would be wrong, and so would believing it: the object is
- * ours only if it has the size and the ETag that the store computes of our bytes.
+ * ours only if it has our size and our checksum, or the ETag that the store computes of our bytes.
  */
 
 import { createHash } from "node:crypto";
 
-import { type ObjectClient, S3Error, type S3ErrorKind, type Stored } from "../s3/index.ts";
+import {
+  type Checksum,
+  type ObjectClient,
+  S3Error,
+  type S3ErrorKind,
+  type Stored,
+  type StoredInfo,
+} from "../s3/index.ts";
 
 /** After any other failure the store has refused, and nothing was stored. */
 const KINDS_OF_LOST_REPLIES: ReadonlySet<S3ErrorKind> = new Set([
@@ -24,6 +31,8 @@ const KINDS_OF_LOST_REPLIES: ReadonlySet<S3ErrorKind> = new Set([
 export interface ExpectedObject {
   readonly key: string;
   readonly sizeBytes: number;
+  /** That of the object, if its bytes were sent with one. */
+  readonly checksum: Checksum | undefined;
   /** The ETag that proves it, without quotes; undefined when it cannot be known. Computed if needed. */
   readonly md5Etag: () => string | undefined;
 }
@@ -45,16 +54,22 @@ export async function storedAfterAll(
     return undefined;
   }
   try {
-    const etag = expected.md5Etag();
-    if (etag === undefined) return undefined;
-    const limit = AbortSignal.timeout(PROOF_MS);
-    const info = await client.head(expected.key, AbortSignal.any([signal, limit]));
-    const same = info.sizeBytes === expected.sizeBytes && unquoted(info.etag) === etag;
-    return same ? { etag: info.etag } : undefined;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(PROOF_MS)]);
+    const info = await client.headStored(expected.key, expected.checksum?.algorithm, limit);
+    return isOurs(info, expected) ? { etag: info.etag } : undefined;
   } catch {
     // The first failure is the one to report.
     return undefined;
   }
+}
+
+/** Under a key of KMS the ETag is no MD5; a store that knows no checksums tells none. */
+function isOurs(info: StoredInfo, { checksum, md5Etag, sizeBytes }: ExpectedObject): boolean {
+  if (info.sizeBytes !== sizeBytes) return false;
+  if (checksum !== undefined && info.checksum !== undefined) {
+    return info.checksum === checksum.base64;
+  }
+  return unquoted(info.etag) === md5Etag();
 }
 
 /** The ETag of an object that was stored by one PUT, unless it was encrypted with a key of its own. */

@@ -10,58 +10,21 @@
  *     └──── failure, abort ────┴────▶ failed (clean-up runs; abort and complete wait for it)
  */
 
-import type { Log } from "../base/log.ts";
 import { inBackground, messageOf } from "../base/log.ts";
-import { MIB } from "../base/sizes.ts";
-import type { Block, BlockPool } from "../memory/index.ts";
-import type { ObjectClient, Stored, UploadedPart } from "../s3/index.ts";
+import type { Block } from "../memory/index.ts";
+import type { Stored, UploadedPart } from "../s3/index.ts";
+import type { Upload, UploadParts, UploadTarget } from "./contract.ts";
 import { WriteError, type WriteErrorKind } from "./error.ts";
 import { type ExpectedObject, md5OfBody, md5OfParts, storedAfterAll } from "./lost-reply.ts";
-import { type Crc32c, OutgoingPart } from "./outgoing-part.ts";
+import { OutgoingPart } from "./outgoing-part.ts";
+import { type Filler, SENDABLE_BYTES } from "./part-memory.ts";
+import type { RunningSum } from "./running-sum.ts";
+import { SentParts } from "./sent-parts.ts";
+import { SMALL_BYTES } from "./small-buffers.ts";
 import { UploadPace } from "./upload-pace.ts";
 
-/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
-const PARTS_MAX = 10_000;
-/** Sooner sent alone than waited with for memory: the least that S3 takes as a part but the last. */
-const EARLY_PART_BYTES = 5 * MIB;
 /** For the clean-up after a failure, which somebody in close(2) waits for. */
 const ABORT_MS = 30_000;
-
-export interface UploadOptions {
-  readonly client: ObjectClient;
-  readonly pool: BlockPool;
-  readonly crc32c: Crc32c;
-  readonly key: string;
-  /** The size of one part (--write-part-size). */
-  readonly partBytes: number;
-  readonly contentType?: string;
-  /** Store only if there is no such object, or only over this version. */
-  readonly ifNoneMatch?: "*";
-  readonly ifMatch?: string;
-  readonly log: Log;
-}
-
-/** One object being written. One per file handle. Errors: S3Error, MemoryError and WriteError. */
-export interface Upload {
-  /** Bytes taken so far, with those that a `write` still waits to place. */
-  readonly bytesWritten: number;
-  /**
-   * Takes all of `data`, which must begin at `bytesWritten` (else WriteError "out-of-order") and is
-   * lent until the result. Resolves once the bytes are in the arena; waits when too much is in
-   * flight. After any failure the upload is dead: everything already sent is aborted, and every later
-   * call fails with the same error. After `complete` was called it only says "completed".
-   */
-  write(offset: number, data: Uint8Array): number | Promise<number>;
-  /** Makes the object visible with all that was written; also with nothing. Idempotent. */
-  complete(): Promise<Stored>;
-  /** Leaves nothing behind. Idempotent; does nothing after a successful complete(). Never fails. */
-  abort(): Promise<void>;
-}
-
-/** Begins an object. Sends nothing before the first part is full or `complete` is called. */
-export function startUpload(options: UploadOptions): Upload {
-  return new SequentialUpload(options);
-}
 
 interface Failed {
   readonly error: unknown;
@@ -69,28 +32,36 @@ interface Failed {
   readonly cleanedUp: Promise<void>;
 }
 
-class SequentialUpload implements Upload {
-  readonly #options: UploadOptions;
+/** Sends nothing before the first part is full or `complete` is called. */
+export class SequentialUpload implements Upload {
+  readonly #target: UploadTarget;
+  readonly #parts: UploadParts;
+  readonly #filler: Filler;
   readonly #abort = new AbortController();
   #bytesWritten = 0;
   #part: OutgoingPart;
-  /** Parts that were given to the transport; the blocks of most are given back. */
-  readonly #sent: OutgoingPart[] = [];
-  readonly #uploaded: (UploadedPart | undefined)[] = [];
+  /** Bytes in parts before `#part`. */
+  #sentBytes = 0;
+  readonly #sent = new SentParts();
+  readonly #whole: RunningSum | undefined;
   #uploadId: Promise<string> | undefined;
   /** Requests that lend blocks or must end before the upload is aborted. They never reject. */
   readonly #inFlight = new Set<Promise<void>>();
-  #blocksHeld = 0;
   readonly #pace = new UploadPace();
   /** The last write that had to wait. */
   #tail: Promise<number> | undefined;
   #completion: Promise<Stored> | undefined;
+  /** Whether the blocks of `#part` count as under way. */
+  #isPut: boolean = false;
   #stored: Stored | undefined;
   #failed: Failed | undefined;
 
-  constructor(options: UploadOptions) {
-    this.#options = options;
-    this.#part = new OutgoingPart(1, options.partBytes);
+  constructor(target: UploadTarget, parts: UploadParts) {
+    this.#target = target;
+    this.#parts = parts;
+    this.#filler = parts.memory.join(() => this.#sendEarly());
+    this.#whole = parts.sums.startWhole();
+    this.#part = this.#newPart(1);
   }
 
   get bytesWritten(): number {
@@ -101,6 +72,7 @@ class SequentialUpload implements Upload {
     this.#throwIfFailed();
     if (this.#completion !== undefined) throw this.#error("completed", "the object is complete");
     this.#admit(offset, data.length);
+    this.#parts.memory.noteWrite(this.#filler);
     if (this.#tail !== undefined) {
       return this.#enqueue(this.#tail.then(() => this.#appendRest(data, 0)));
     }
@@ -120,17 +92,14 @@ class SequentialUpload implements Upload {
   }
 
   #admit(offset: number, byteCount: number): void {
-    const { partBytes } = this.#options;
+    const { reachBytes } = this.#parts.schedule;
     const expected = this.#bytesWritten;
     if (offset !== expected) {
       const why = `the write begins at ${offset}, not at ${expected} where the last one ended`;
       throw this.#fail(this.#error("out-of-order", why));
     }
-    if (expected + byteCount > partBytes * PARTS_MAX) {
-      const why = `${expected + byteCount} bytes are more than ${PARTS_MAX} parts of ${partBytes}`;
-      throw this.#fail(
-        this.#error("too-large", `${why}; a larger --write-part-size allows larger files`),
-      );
+    if (expected + byteCount > reachBytes) {
+      throw this.#fail(this.#tooLarge(`more than ${reachBytes} bytes`));
     }
     this.#bytesWritten += byteCount;
   }
@@ -146,21 +115,35 @@ class SequentialUpload implements Upload {
 
   /** Takes what can be taken of `data` from `start` without waiting. Returns where it stopped. */
   #append(data: Uint8Array, start: number): number {
-    const { crc32c, pool } = this.#options;
     let at = start;
     while (at < data.length) {
       if (this.#part.full) this.#send();
-      if (this.#part.needsBlock) {
-        const ahead = this.#part.byteCount > 0 || this.#inFlight.size < this.#pace.partsInFlightMax;
-        const block = ahead ? pool.tryTake("write", this.#blocksHeld) : undefined;
-        if (block === undefined) break;
-        this.#addBlock(block);
-      }
-      at += this.#part.append(at === 0 ? data : data.subarray(at), crc32c);
+      if (this.#part.needsBlock && !this.#findRoom(data.length - at)) break;
+      const source = at === 0 ? data : data.subarray(at);
+      const taken = this.#part.append(source);
+      this.#whole?.update(source.subarray(0, taken));
+      at += taken;
     }
     // The first part waits for the next byte: it may be the whole object.
     if (this.#part.full && this.#uploadId !== undefined) this.#send();
     return at;
+  }
+
+  /** Memory for `byteCount` bytes or some of them, if there is any without waiting. */
+  #findRoom(byteCount: number): boolean {
+    const { memory, smallBuffers } = this.#parts;
+    const { byteCount: filledBytes, partNumber } = this.#part;
+    if (partNumber === 1 && filledBytes === 0 && byteCount < SMALL_BYTES) {
+      const small = smallBuffers.tryTake();
+      if (small !== undefined) {
+        this.#part.beginSmall(small);
+        return true;
+      }
+    }
+    if (filledBytes === 0 && this.#inFlight.size >= this.#pace.partsInFlightMax) return false;
+    const block = memory.tryTake(this.#filler);
+    if (block !== undefined) this.#addBlock(block);
+    return block !== undefined;
   }
 
   async #appendRest(data: Uint8Array, start: number): Promise<number> {
@@ -176,73 +159,98 @@ class SequentialUpload implements Upload {
 
   /**
    * Waits for a part of ours to give its blocks back. A writer that has none under way sends what it
-   * has, if that may be a part; only one with less stands in line for a block. So writers share the
-   * pool however large their parts are to be, unless there are more of them than it has 5 MiB.
+   * has, if that may be a part; only one with less stands in line for a block.
    */
   async #room(): Promise<void> {
     if (this.#inFlight.size > 0) {
       await Promise.race(this.#inFlight);
       return;
     }
-    if (this.#part.byteCount >= EARLY_PART_BYTES) {
-      this.#send();
-      return;
-    }
+    if (this.#sendEarly()) return;
+    const { memory } = this.#parts;
     try {
-      const block = await this.#options.pool.take("write", this.#abort.signal);
+      const block = await memory.take(this.#filler, this.#abort.signal);
       if (this.#failed === undefined) this.#addBlock(block);
-      else this.#options.pool.give(block);
+      else memory.giveHeld(this.#filler, [block]);
     } catch (error) {
       throw this.#fail(error);
     }
   }
 
-  #addBlock(block: Block): void {
-    this.#blocksHeld += 1;
-    this.#part.addBlock(block);
+  /** Sends the part before it has its size, so that its memory comes back, if it may be one. */
+  #sendEarly(): boolean {
+    const { byteCount, partNumber } = this.#part;
+    if (this.#failed !== undefined || this.#completion !== undefined) return false;
+    if (byteCount < SENDABLE_BYTES || partNumber >= this.#parts.schedule.partsMax) return false;
+    this.#send();
+    return true;
   }
 
-  #giveBlocks(part: OutgoingPart): void {
-    this.#blocksHeld -= part.blockCount;
-    part.give(this.#options.pool);
+  #addBlock(block: Block): void {
+    const small = this.#part.addBlock(block);
+    if (small !== undefined) this.#parts.smallBuffers.give(small);
+  }
+
+  /** Gives back what a part holds, which `wasSent` or is still the one that is being filled. */
+  #giveBlocks(part: OutgoingPart, wasSent: boolean): void {
+    const { memory, smallBuffers } = this.#parts;
+    const { blocks, small } = part.takeBack();
+    if (small !== undefined) smallBuffers.give(small);
+    if (wasSent) memory.giveReturning(this.#filler, blocks);
+    else memory.giveHeld(this.#filler, blocks);
+  }
+
+  #newPart(partNumber: number): OutgoingPart {
+    const { schedule, sums } = this.#parts;
+    return new OutgoingPart(partNumber, schedule.sizeOf(partNumber, this.#sentBytes), sums);
   }
 
   /** Sends the part that was filled, and begins the next. */
   #send(): void {
     const part = this.#part;
-    this.#part = new OutgoingPart(part.partNumber + 1, this.#options.partBytes);
-    this.#sent.push(part);
+    this.#sentBytes += part.byteCount;
+    this.#sent.add(part);
+    this.#part = this.#newPart(part.partNumber + 1);
+    this.#parts.memory.send(this.#filler);
     this.#uploadId ??= this.#createUpload();
     const uploadId = this.#uploadId;
     this.#track(async () => {
       try {
         const id = await uploadId;
         const uploaded = await this.#pace.time(() => this.#uploadPart(part, id));
-        this.#uploaded[part.partNumber - 1] = uploaded;
+        this.#sent.note(part.partNumber, uploaded);
       } catch (error) {
         this.#fail(error);
       } finally {
-        this.#giveBlocks(part);
+        this.#giveBlocks(part, true);
       }
     });
   }
 
   /** Not aborted by the signal: without the id nobody could abort what was created. */
   #createUpload(): Promise<string> {
-    const { client, key, contentType } = this.#options;
-    return client.createUpload({
-      key,
-      checksumAlgorithm: "crc32c",
-      ...(contentType === undefined ? {} : { contentType }),
-    });
+    const { client, contentTypeOf, sums } = this.#parts;
+    const { key } = this.#target;
+    const contentType = contentTypeOf(key);
+    return client.createUpload({ key, contentType, checksumAlgorithm: sums.algorithm });
   }
 
-  #uploadPart(part: OutgoingPart, uploadId: string): Promise<UploadedPart> {
+  async #uploadPart(part: OutgoingPart, uploadId: string): Promise<UploadedPart> {
     this.#throwIfFailed();
-    const { client, key } = this.#options;
     const { partNumber, checksum } = part;
     const body = part.body();
-    return client.uploadPart({ key, uploadId, partNumber, body, checksum }, this.#abort.signal);
+    const uploaded = await this.#parts.client.uploadPart(
+      { key: this.#target.key, uploadId, partNumber, body, checksum },
+      this.#abort.signal,
+    );
+    // Nobody but us has compared what was sent with what was written.
+    if (uploaded.checksum === undefined) this.#requireIntact(part);
+    return uploaded;
+  }
+
+  #requireIntact(part: OutgoingPart): void {
+    if (part.isIntact()) return;
+    throw this.#inconsistent(`part ${part.partNumber} has changed in memory`);
   }
 
   #track(request: () => Promise<void>): void {
@@ -255,6 +263,7 @@ class SequentialUpload implements Upload {
       this.#throwIfFailed();
       await this.#tail;
       this.#stored = await (this.#uploadId === undefined ? this.#put() : this.#completeUpload());
+      this.#parts.memory.leave(this.#filler);
       return this.#stored;
     } catch (error) {
       const first = this.#fail(error);
@@ -264,32 +273,40 @@ class SequentialUpload implements Upload {
   }
 
   async #put(): Promise<Stored> {
-    const { client, key, contentType } = this.#options;
+    const { client, contentTypeOf, memory } = this.#parts;
+    const { key } = this.#target;
     const part = this.#part;
-    const body = part.byteCount === 0 ? [] : part.body();
     const { checksum } = part;
-    const type = contentType === undefined ? {} : { contentType };
-    const request = { key, body, checksum, ...type, ...this.#conditions() };
+    if (checksum === undefined) this.#requireIntact(part);
+    const body = part.byteCount === 0 ? [] : part.body();
+    const request = { ...this.#target, body, checksum, contentType: contentTypeOf(key) };
+    memory.send(this.#filler);
+    this.#isPut = true;
     const stored = await this.#settle(() => client.put(request, this.#abort.signal), {
       key,
       sizeBytes: this.#bytesWritten,
+      checksum,
       md5Etag: () => md5OfBody(body),
     });
-    this.#giveBlocks(part);
+    this.#giveBlocks(part, true);
     return stored;
   }
 
   async #completeUpload(): Promise<Stored> {
-    const { client, key } = this.#options;
+    const { client, sums } = this.#parts;
+    const { key } = this.#target;
     if (this.#part.byteCount > 0) this.#send();
     await Promise.all(this.#inFlight);
     this.#throwIfFailed();
-    const parts = this.#checkedParts();
+    const parts = this.#sent.compared(this.#bytesWritten);
+    if (typeof parts === "string") throw this.#inconsistent(parts);
     const uploadId = (await this.#uploadId) ?? "";
-    const request = { key, uploadId, parts, ...this.#conditions() };
+    const whole = this.#whole && sums.toSend(this.#whole);
+    const request = { ...this.#target, uploadId, parts, ...(whole && { checksum: whole }) };
     return await this.#settle(() => client.completeUpload(request, this.#abort.signal), {
       key,
       sizeBytes: this.#bytesWritten,
+      checksum: this.#sent.objectChecksum(sums, this.#whole),
       md5Etag: () => md5OfParts(parts.map((part) => part.etag)),
     });
   }
@@ -297,7 +314,7 @@ class SequentialUpload implements Upload {
   /** Performs the request that makes the object visible; nothing is cleaned up before it has ended. */
   async #settle(request: () => Promise<Stored>, expected: ExpectedObject): Promise<Stored> {
     const outcome = request().catch(async (error: unknown) => {
-      const { client } = this.#options;
+      const { client } = this.#parts;
       const stored = await storedAfterAll(client, error, expected, this.#abort.signal);
       if (stored === undefined) throw error;
       return stored;
@@ -308,60 +325,25 @@ class SequentialUpload implements Upload {
     return await outcome;
   }
 
-  /** The parts as the store has them, compared with what was written. */
-  #checkedParts(): UploadedPart[] {
-    const parts: UploadedPart[] = [];
-    let byteCount = 0;
-    for (const [i, sent] of this.#sent.entries()) {
-      const uploaded = this.#uploaded[i];
-      if (uploaded?.partNumber !== i + 1) throw this.#inconsistent(`part ${i + 1} is missing`);
-      if (uploaded.sizeBytes !== sent.byteCount) {
-        throw this.#inconsistent(
-          `part ${i + 1} has ${uploaded.sizeBytes} of ${sent.byteCount} bytes`,
-        );
-      }
-      const { base64 } = sent.checksum;
-      // Stores that know no CRC-32C send none back.
-      if (uploaded.checksum !== undefined && uploaded.checksum.base64 !== base64) {
-        throw this.#inconsistent(`part ${i + 1} has another checksum`);
-      }
-      byteCount += sent.byteCount;
-      parts.push(uploaded);
-    }
-    if (byteCount !== this.#bytesWritten) {
-      throw this.#inconsistent(`the parts have ${byteCount} of ${this.#bytesWritten} bytes`);
-    }
-    return parts;
-  }
-
-  #conditions(): { readonly ifMatch?: string; readonly ifNoneMatch?: "*" } {
-    const { ifMatch, ifNoneMatch } = this.#options;
-    return {
-      ...(ifMatch === undefined ? {} : { ifMatch }),
-      ...(ifNoneMatch === undefined ? {} : { ifNoneMatch }),
-    };
-  }
-
   /** Notes the first failure and starts the clean-up. Returns the error that everybody gets. */
   #fail(error: unknown): unknown {
     if (this.#failed === undefined) {
       this.#abort.abort(error);
       const cleanedUp = this.#cleanUp();
       this.#failed = { error, cleanedUp };
-      inBackground(
-        this.#options.log,
-        `cleaning up after ${JSON.stringify(this.#options.key)}`,
-        cleanedUp,
-      );
+      const what = `cleaning up after ${JSON.stringify(this.#target.key)}`;
+      inBackground(this.#parts.log, what, cleanedUp);
     }
     return this.#failed.error;
   }
 
   async #cleanUp(): Promise<void> {
-    const { client, key, log } = this.#options;
+    const { client, log, memory } = this.#parts;
+    const { key } = this.#target;
     // Lets the caller note the failure, so that what ends now finds it.
     await Promise.all(this.#inFlight);
-    this.#giveBlocks(this.#part);
+    this.#giveBlocks(this.#part, this.#isPut);
+    memory.leave(this.#filler);
     if (this.#uploadId === undefined) return;
     let uploadId: string;
     try {
@@ -384,11 +366,20 @@ class SequentialUpload implements Upload {
     if (this.#failed !== undefined) throw this.#failed.error;
   }
 
+  #tooLarge(what: string): WriteError {
+    const { isReachShort, partBytes, partsMax } = this.#parts.schedule;
+    const remedy = isReachShort
+      ? "mount with a larger --memory-target or --write-part-size"
+      : "objects cannot be larger";
+    const why = `${what} do not fit ${partsMax} parts that begin with ${partBytes} bytes: ${remedy}`;
+    return this.#error("too-large", why);
+  }
+
   #inconsistent(why: string): WriteError {
     return this.#error("inconsistent", why);
   }
 
   #error(kind: WriteErrorKind, why: string): WriteError {
-    return new WriteError(kind, `writing ${JSON.stringify(this.#options.key)} failed: ${why}`);
+    return new WriteError(kind, `writing ${JSON.stringify(this.#target.key)} failed: ${why}`);
   }
 }

@@ -84,6 +84,26 @@ describe("the bucket", () => {
     );
   });
 
+  test("that another account owns than was expected", async () => {
+    await refuses(
+      { args: ["--expected-bucket-owner=999999999999"] },
+      { status: 1, says: [BUCKET, "999999999999", "--expected-bucket-owner"] },
+    );
+  });
+
+  test("whose requests are to be paid for is mounted by who agrees only", async () => {
+    await sandbox.turn({ requesterPays: true });
+    await refuses({}, { status: 1, says: [BUCKET, /permission/] });
+    const mount = await MountProcess.start({
+      endpoint: sandbox.endpoint,
+      bucket: BUCKET,
+      directory: scratch.makeDirectory("mount"),
+      args: ["--requester-pays"],
+    });
+    await mount.stop();
+    await sandbox.turn({ requesterPays: false });
+  });
+
   test("and the directory swapped is a usage error that says so", async () => {
     const directory = scratch.makeDirectory("mount");
     await refuses(

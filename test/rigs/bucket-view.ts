@@ -9,6 +9,7 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  type HeadObjectCommandOutput,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
@@ -102,6 +103,13 @@ export class BucketView {
       if (error instanceof Error && error.name === "NotFound") return undefined;
       throw error;
     }
+  }
+
+  /** All that HeadObject tells, checksums included. */
+  async describe(key: string): Promise<HeadObjectCommandOutput> {
+    return await this.#client.send(
+      new HeadObjectCommand({ ...this.#object(key), ChecksumMode: "ENABLED" }),
+    );
   }
 
   async delete(key: string): Promise<void> {

@@ -12,7 +12,7 @@ import { addon } from "../../src/native/index.ts";
 import { openReader } from "../../src/read/index.ts";
 import { createObjectClient, type ObjectClient } from "../../src/s3/index.ts";
 import { createSandbox, type Sandbox } from "../../src/sandbox/index.ts";
-import { startUpload } from "../../src/write/index.ts";
+import { createUploader } from "../../src/write/index.ts";
 import { BUCKET_VIEW_AGENT, BucketView, clientOf } from "./bucket-view.ts";
 import { InProcessTree } from "./in-process-tree.ts";
 import { KernelWalk } from "./kernel-walk.ts";
@@ -77,6 +77,10 @@ class InProcessMounted implements Mounted {
       credentials: async () => CREDENTIALS,
       checksums: native,
       ...(flags.maxAttempts === undefined ? {} : { retry: { attemptsMax: flags.maxAttempts } }),
+      requesterPays: flags.requesterPays ?? false,
+      expectedBucketOwner: flags.expectedBucketOwner,
+      storageClass: flags.storageClass,
+      encryption: flags.sse && { algorithm: flags.sse, kmsKeyId: flags.sseKmsKeyId },
       log,
     });
     this.#pool = createBlockPool({
@@ -89,8 +93,12 @@ class InProcessMounted implements Mounted {
     this.#fileSystem = createFileSystem({
       store: this.#client,
       openReader: (object) => openReader({ ...common, ...object, partBytes: readPartBytes }),
-      startUpload: (target) =>
-        startUpload({ ...common, ...target, partBytes: writePartBytes, crc32c: native.crc32c }),
+      startUpload: createUploader({
+        ...common,
+        partBytes: writePartBytes,
+        checksums: native,
+        uploadChecksums: flags.uploadChecksums ?? "crc32c",
+      }),
       options: {
         prefix: bucket.prefix,
         readOnly: flags.readOnly ?? false,

@@ -52,6 +52,8 @@ export class MinioProcess {
         MINIO_ROOT_PASSWORD: endpoint.secretAccessKey,
         MINIO_BROWSER: "off",
         MINIO_UPDATE: "off",
+        // A key to encrypt with, for those who ask for it.
+        MINIO_KMS_SECRET_KEY: `tests:${Buffer.alloc(32, "k").toString("base64")}`,
       },
     });
     await becomesReady(endpoint, child);

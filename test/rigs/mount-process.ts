@@ -65,6 +65,15 @@ export function flagsToArgs(flags: MountFlags): readonly string[] {
     ...(flags.fileMode === undefined ? [] : [`--file-mode=${octal(flags.fileMode)}`]),
     ...(flags.readPartBytes === undefined ? [] : [`--read-part-size=${flags.readPartBytes}`]),
     ...(flags.writePartBytes === undefined ? [] : [`--write-part-size=${flags.writePartBytes}`]),
+    ...(flags.expectedBucketOwner === undefined
+      ? []
+      : [`--expected-bucket-owner=${flags.expectedBucketOwner}`]),
+    ...(flags.requesterPays ? ["--requester-pays"] : []),
+    ...(flags.inferContentType ? ["--infer-content-type"] : []),
+    ...(flags.storageClass === undefined ? [] : [`--storage-class=${flags.storageClass}`]),
+    ...(flags.sse === undefined ? [] : [`--sse=${flags.sse}`]),
+    ...(flags.sseKmsKeyId === undefined ? [] : [`--sse-kms-key-id=${flags.sseKmsKeyId}`]),
+    ...(flags.uploadChecksums === undefined ? [] : [`--upload-checksums=${flags.uploadChecksums}`]),
     ...(flags.metadataTtl === undefined ? [] : [`--metadata-ttl=${flags.metadataTtl}`]),
     ...(flags.negativeMetadataTtl === undefined
       ? []

@@ -20,6 +20,13 @@ export interface MountFlags {
   readonly fileMode?: number;
   readonly readPartBytes?: number;
   readonly writePartBytes?: number;
+  readonly expectedBucketOwner?: string;
+  readonly requesterPays?: boolean;
+  readonly inferContentType?: boolean;
+  readonly storageClass?: string;
+  readonly sse?: "AES256" | "aws:kms" | "aws:kms:dsse";
+  readonly sseKmsKeyId?: string;
+  readonly uploadChecksums?: "crc32c" | "crc64nvme" | "off";
   readonly metadataTtl?: "minimal" | "indefinite" | number;
   /** Attempts per request, the first included. */
   readonly maxAttempts?: number;

@@ -12,12 +12,14 @@ import { refusingScenarios } from "./refusing.ts";
 import { removingScenarios } from "./removing.ts";
 import { renamingScenarios } from "./renaming.ts";
 import type { Scenario } from "./scenario.ts";
+import { uploadingScenarios } from "./uploading.ts";
 import { writingScenarios } from "./writing.ts";
 
 export const scenarios: readonly Scenario[] = [
   ...readingScenarios,
   ...namesScenarios,
   ...writingScenarios,
+  ...uploadingScenarios,
   ...overwritingScenarios,
   ...directoriesScenarios,
   ...removingScenarios,

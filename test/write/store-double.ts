@@ -6,14 +6,15 @@
 import { createHash } from "node:crypto";
 import { deferred } from "../../src/base/deferred.ts";
 import {
+  type Checksum,
   type CompleteUploadRequest,
   type CreateUploadRequest,
   type ObjectClient,
-  type ObjectInfo,
   type PutRequest,
   S3Error,
   type S3ErrorKind,
   type Stored,
+  type StoredInfo,
   type UploadedPart,
   type UploadPartRequest,
 } from "../../src/s3/index.ts";
@@ -23,6 +24,7 @@ export type StoreOperation = "head" | "put" | "create" | "part" | "complete" | "
 interface StoredObject {
   readonly bytes: Buffer;
   readonly etag: string;
+  readonly checksum?: string;
 }
 
 /** Bit by bit, from the definition: what the code under test is compared with. */
@@ -37,12 +39,42 @@ export function crc32cByBits(bytes: Uint8Array, crc: number): number {
   return ~register >>> 0;
 }
 
+export function crc64nvmeByBits(bytes: Uint8Array, crc: bigint): bigint {
+  const all = 0xffff_ffff_ffff_ffffn;
+  let register = crc ^ all;
+  for (const byte of bytes) {
+    register ^= BigInt(byte);
+    for (let bit = 0; bit < 8; bit += 1) {
+      register =
+        (register & 1n) === 1n ? (register >> 1n) ^ 0x9a6c_9329_ac4b_c9b5n : register >> 1n;
+    }
+  }
+  return register ^ all;
+}
+
 export function s3Failure(kind: S3ErrorKind, operation = "UploadPart"): S3Error {
   return new S3Error(`made to fail: ${kind}`, { kind, operation });
 }
 
 function md5(bytes: Uint8Array): string {
   return createHash("md5").update(bytes).digest("hex");
+}
+
+/** What S3 computes of the parts' checksums. */
+function compositeOf(parts: readonly UploadedPart[]): string | undefined {
+  const sums = parts.map(({ checksum }) => Buffer.from(checksum?.base64 ?? "", "base64"));
+  const algorithm = parts[0]?.checksum?.algorithm;
+  return algorithm && `${sumOf(Buffer.concat(sums), algorithm)}-${parts.length}`;
+}
+
+function sumOf(bytes: Uint8Array, algorithm: Checksum["algorithm"]): string {
+  const sum = Buffer.alloc(8);
+  if (algorithm === "crc64nvme") {
+    sum.writeBigUInt64BE(crc64nvmeByBits(bytes, 0n));
+    return sum.toString("base64");
+  }
+  sum.writeUInt32BE(crc32cByBits(bytes, 0));
+  return sum.subarray(0, 4).toString("base64");
 }
 
 function unexpected(): never {
@@ -57,6 +89,10 @@ export class StoreDouble implements ObjectClient {
   partsInFlightMost = 0;
   /** Summing bit by bit is too slow for megabytes. */
   checksChecksums: boolean = true;
+  /** Whether it tells checksums, and ETags that are MD5s. */
+  tells: { readonly checksums: boolean; readonly md5s: boolean } = { checksums: true, md5s: true };
+  /** The requests that begin an upload. */
+  readonly created: CreateUploadRequest[] = [];
   /** Runs before a request takes effect: to hold it, or to fail it by throwing. */
   before: (operation: StoreOperation, count: number) => Promise<void> | void = () => {};
   /** Runs after it took effect: to lose the reply by throwing. */
@@ -67,29 +103,30 @@ export class StoreDouble implements ObjectClient {
   #partsInFlight = 0;
   #uploadsMade = 0;
 
-  head(key: string): Promise<ObjectInfo> {
+  headStored(key: string): Promise<StoredInfo> {
     return this.#perform("head", undefined, () => {
       const object = this.objects.get(key);
       if (object === undefined) throw s3Failure("not-found", "HeadObject");
-      const { etag, bytes } = object;
+      const { etag, bytes, checksum } = object;
       const sizeBytes = bytes.length;
-      return { key, sizeBytes, etag, lastModifiedMs: 0, storageClass: undefined, restored: false };
+      const info = { key, sizeBytes, etag, storageClass: undefined, lastModifiedMs: 0 };
+      return { ...info, restored: false, checksum: this.tells.checksums ? checksum : undefined };
     });
   }
 
   put(request: PutRequest, signal?: AbortSignal): Promise<Stored> {
     return this.#perform("put", signal, () => {
-      const bytes = this.#checked(request.body, request.checksum?.base64);
+      const bytes = this.#checked(request.body, request.checksum);
       if (request.ifNoneMatch === "*" && this.objects.has(request.key)) {
         throw s3Failure("precondition-failed", "PutObject");
       }
-      return this.#store(request.key, bytes, md5(bytes));
+      return this.#store(request.key, bytes, md5(bytes), request.checksum?.base64);
     });
   }
 
   createUpload(request: CreateUploadRequest, signal?: AbortSignal): Promise<string> {
     return this.#perform("create", signal, () => {
-      if (request.checksumAlgorithm !== "crc32c") throw new Error("no checksum algorithm");
+      this.created.push(request);
       this.#uploadsMade += 1;
       const uploadId = `upload-${this.#uploadsMade}`;
       this.uploads.set(uploadId, new Map());
@@ -103,7 +140,7 @@ export class StoreDouble implements ObjectClient {
     try {
       return await this.#perform("part", signal, () => {
         const { partNumber, checksum } = request;
-        const bytes = this.#checked(request.body, checksum?.base64);
+        const bytes = this.#checked(request.body, checksum);
         this.#upload(request.uploadId).set(partNumber, bytes);
         return this.answer({
           partNumber,
@@ -128,7 +165,10 @@ export class StoreDouble implements ObjectClient {
       this.uploads.delete(request.uploadId);
       const sums = bodies.map((bytes) => createHash("md5").update(bytes).digest());
       const etag = `${md5(Buffer.concat(sums))}-${bodies.length}`;
-      return this.#store(request.key, Buffer.concat(bodies), etag);
+      const whole = Buffer.concat(bodies);
+      const checksum = request.checksum?.base64 ?? compositeOf(request.parts);
+      if (request.checksum !== undefined) this.#checked([whole], request.checksum);
+      return this.#store(request.key, whole, etag, checksum);
     });
   }
 
@@ -168,21 +208,20 @@ export class StoreDouble implements ObjectClient {
     return upload;
   }
 
-  #store(key: string, bytes: Buffer, etag: string): Stored {
-    const quoted = `"${etag}"`;
-    this.objects.set(key, { bytes, etag: quoted });
+  #store(key: string, bytes: Buffer, etag: string, checksum: string | undefined): Stored {
+    const quoted = `"${this.tells.md5s ? etag : md5(Buffer.from(`encrypted ${etag}`))}"`;
+    this.objects.set(key, { bytes, etag: quoted, ...(checksum && { checksum }) });
     return { etag: quoted };
   }
 
-  #checked(body: readonly Uint8Array[], base64: string | undefined): Buffer {
+  #checked(body: readonly Uint8Array[], checksum: Checksum | undefined): Buffer {
     const bytes = Buffer.concat(body);
-    if (!this.checksChecksums) return bytes;
-    const sum = Buffer.alloc(4);
-    sum.writeUInt32BE(crc32cByBits(bytes, 0));
-    if (sum.toString("base64") !== base64) throw s3Failure("rejected");
+    if (!this.checksChecksums || checksum === undefined) return bytes;
+    if (sumOf(bytes, checksum.algorithm) !== checksum.base64) throw s3Failure("rejected");
     return bytes;
   }
 
+  readonly head = unexpected;
   readonly get = unexpected;
   readonly list = unexpected;
   readonly delete = unexpected;

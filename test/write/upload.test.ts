@@ -3,10 +3,16 @@ import { afterEach, describe, expect, test } from "vitest";
 import { deferred } from "../../src/base/deferred.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { KIB, MIB } from "../../src/base/sizes.ts";
-import { startUpload, type Upload, type UploadOptions } from "../../src/write/index.ts";
+import { createUploader, type Upload, type UploaderOptions } from "../../src/write/index.ts";
 import { quiet, testPool } from "../memory/pools.ts";
 import { pattern } from "../read/gated-client.ts";
-import { crc32cByBits, StoreDouble, type StoreOperation, s3Failure } from "./store-double.ts";
+import {
+  crc32cByBits,
+  crc64nvmeByBits,
+  StoreDouble,
+  type StoreOperation,
+  s3Failure,
+} from "./store-double.ts";
 
 interface Setup {
   readonly store: StoreDouble;
@@ -14,27 +20,24 @@ interface Setup {
   readonly pool: ReturnType<typeof testPool>;
 }
 
+const CHECKSUMS = { crc32c: crc32cByBits, crc64nvme: crc64nvmeByBits };
+const COMMON = { checksums: CHECKSUMS, uploadChecksums: "crc32c", log: silentLog } as const;
+
 const stores: StoreDouble[] = [];
 
 function setUp(
-  options: Partial<Pick<UploadOptions, "partBytes" | "ifNoneMatch" | "crc32c">> & {
+  options: Partial<UploaderOptions> & {
     readonly blocks?: number;
     readonly takeTimeoutMs?: number;
+    readonly ifNoneMatch?: "*";
   } = {},
 ): Setup {
-  const { blocks = 64, takeTimeoutMs = 30_000, ...rest } = options;
+  const { blocks = 64, ifNoneMatch, takeTimeoutMs = 30_000, ...rest } = options;
   const store = new StoreDouble();
   stores.push(store);
   const pool = testPool(blocks, { takeTimeoutMs });
-  const upload = startUpload({
-    client: store,
-    pool,
-    crc32c: crc32cByBits,
-    key: "k",
-    partBytes: 1000,
-    log: silentLog,
-    ...rest,
-  });
+  const start = createUploader({ ...COMMON, client: store, pool, partBytes: 1000, ...rest });
+  const upload = start({ key: "k", ...(ifNoneMatch && { ifNoneMatch }) });
   return { store, upload, pool };
 }
 
@@ -176,16 +179,9 @@ describe("back-pressure", () => {
     const store = new StoreDouble();
     stores.push(store);
     const bytes = pattern(16 * MIB);
-    const writers = ["a", "b", "c", "d"].map((key) =>
-      startUpload({
-        client: store,
-        pool,
-        crc32c: () => 0,
-        key,
-        partBytes: 8 * MIB,
-        log: silentLog,
-      }),
-    );
+    const checksums = { ...CHECKSUMS, crc32c: () => 0 };
+    const start = createUploader({ ...COMMON, client: store, pool, checksums, partBytes: 8 * MIB });
+    const writers = ["a", "b", "c", "d"].map((key) => start({ key }));
     store.checksChecksums = false;
     for (let at = 0; at < bytes.length; at += MIB) {
       const data = bytes.subarray(at, at + MIB);
@@ -220,8 +216,9 @@ describe("back-pressure", () => {
         const store = new StoreDouble();
         stores.push(store);
         store.before = () => quiet();
-        const options = { client: store, pool, crc32c: crc32cByBits, key: "k", log: silentLog };
-        const upload = startUpload({ ...options, partBytes: 1000 });
+        const upload = createUploader({ ...COMMON, client: store, pool, partBytes: 1000 })({
+          key: "k",
+        });
         await writeAll(upload, bytes, 700);
         await upload.complete();
         expect(stored(store)?.equals(bytes)).toBe(true);
@@ -252,23 +249,23 @@ describe("what is refused", () => {
     expect(stored(store)).toBeUndefined();
   });
 
-  test("the write that crosses 10,000 parts", async () => {
-    const { store, upload } = setUp({ partBytes: 64 });
-    const bytes = pattern(640_000);
-    await writeAll(upload, bytes, 64_000);
-    expect(() => upload.write(640_000, pattern(1))).toThrow(
-      expect.objectContaining({ kind: "too-large" }),
-    );
-    await upload.abort();
+  test("the write that crosses what all parts can hold, and no other", async () => {
+    const { store, upload } = setUp({ partBytes: 64, partsMax: 100, targetBytes: 20_000 });
+    await writeAll(upload, pattern(20_000), 1000);
+    const wrong = { name: "WriteError", kind: "too-large" };
+    expect(() => upload.write(20_000, pattern(1))).toThrow(expect.objectContaining(wrong));
+    await expect(upload.complete()).rejects.toMatchObject(wrong);
     expect(store.log.at(-1)).toBe("abort");
+    expect(store.log.filter((operation) => operation === "part").length).toBeLessThanOrEqual(100);
   });
 
-  test("not exactly 10,000 parts", async () => {
-    const { store, upload } = setUp({ partBytes: 2 });
+  test("not as many bytes as the parts can hold", async () => {
+    const { store, upload } = setUp({ partBytes: 64, partsMax: 100, targetBytes: 20_000 });
     const bytes = pattern(20_000);
-    await writeAll(upload, bytes, 1000);
+    await writeAll(upload, bytes, 777);
     await upload.complete();
     expect(stored(store)?.equals(bytes)).toBe(true);
+    expect(store.log.filter((operation) => operation === "part")).toHaveLength(100);
   });
 
   test("a write after completion, without harm to the object", async () => {
@@ -344,8 +341,8 @@ describe("failures", () => {
     const warnings: string[] = [];
     const store = new StoreDouble();
     const log = { ...silentLog, warn: (message: string) => warnings.push(message) };
-    const options = { client: store, pool: testPool(8), crc32c: crc32cByBits, key: "k" };
-    const upload = startUpload({ ...options, partBytes: 1000, log });
+    const options = { ...COMMON, client: store, pool: testPool(8), partBytes: 1000, log };
+    const upload = createUploader(options)({ key: "k" });
     store.before = (operation) => {
       if (operation === "complete") throw error;
       if (operation === "abort") throw s3Failure("network", "AbortMultipartUpload");
@@ -385,11 +382,14 @@ describe("failures", () => {
     let calls = 0;
     // What was summed is not what is copied: the store, which sums what it gets, must find out.
     const { store, upload } = setUp({
-      crc32c: (bytes, crc) => {
-        calls += 1;
-        const sum = crc32cByBits(bytes, crc);
-        if (calls === 1) bytes[3] = (bytes[3] ?? 0) ^ 1;
-        return sum;
+      checksums: {
+        ...CHECKSUMS,
+        crc32c: (bytes, crc) => {
+          calls += 1;
+          const sum = crc32cByBits(bytes, crc);
+          if (calls === 1) bytes[3] = (bytes[3] ?? 0) ^ 1;
+          return sum;
+        },
       },
     });
     await writeAll(upload, pattern(byteCount), 500).catch(() => {});
@@ -446,14 +446,85 @@ describe("a reply that gets lost", () => {
     }
   });
 
-  test("is a failure when the ETags are no MD5s, so that nothing can be proved", async () => {
+  test.each(["crc32c", "crc64nvme"] as const)(
+    "is a success by its %s where ETags are no MD5s",
+    async (uploadChecksums) => {
+      for (const [operation, byteCount] of [
+        ["put", 500],
+        ["complete", 2500],
+      ] as const) {
+        const { store, upload } = setUp({ uploadChecksums });
+        store.tells = { checksums: true, md5s: false };
+        store.after = (current) => {
+          if (current === operation) throw s3Failure("network", operation);
+        };
+        await writeAll(upload, pattern(byteCount), 500);
+        expect((await upload.complete()).etag).toBe(store.objects.get("k")?.etag);
+        expect(store.log.at(-1)).toBe("head");
+      }
+    },
+  );
+
+  test("is a failure when the object of that size has another checksum", async () => {
     const { store, upload } = setUp();
-    const lost = s3Failure("network", "CompleteMultipartUpload");
-    store.answer = (part) => ({ ...part, etag: '"opaque"' });
-    failAt(store, "complete", lost);
-    await writeAll(upload, pattern(2500), 500);
+    const lost = s3Failure("network", "PutObject");
+    failAt(store, "put", lost);
+    store.objects.set("k", { bytes: pattern(500), etag: '"opaque"', checksum: "AAAAAA==" });
+    await writeAll(upload, pattern(500), 500);
     await expect(upload.complete()).rejects.toBe(lost);
-    expect(store.log).not.toContain("head");
+  });
+
+  test("is a failure when neither ETag nor checksum can prove anything", async () => {
+    const { store, upload } = setUp();
+    store.tells = { checksums: false, md5s: false };
+    store.after = (operation) => {
+      if (operation === "complete") throw s3Failure("network", "CompleteMultipartUpload");
+    };
+    await writeAll(upload, pattern(2500), 500);
+    await expect(upload.complete()).rejects.toMatchObject({ kind: "network" });
+  });
+});
+
+describe("checksums", () => {
+  test.each(["crc32c", "crc64nvme", "off"] as const)(
+    "%s: what was written is stored",
+    async (kind) => {
+      for (const byteCount of [0, 500, 2500]) {
+        const { store, upload } = setUp({ uploadChecksums: kind });
+        const bytes = pattern(byteCount);
+        await writeAll(upload, bytes, 333);
+        await upload.complete();
+        expect(stored(store)?.equals(bytes)).toBe(true);
+        expect(store.objects.get("k")?.checksum === undefined).toBe(kind === "off");
+        const algorithms = store.created.map(({ checksumAlgorithm }) => checksumAlgorithm);
+        expect(algorithms).toEqual(byteCount < 1000 ? [] : [kind === "off" ? undefined : kind]);
+      }
+    },
+  );
+
+  test.each([
+    ["off", 500],
+    ["off", 2500],
+    ["ignored", 2500],
+  ] as const)("%s: %d bytes that change in memory are found here", async (kind, byteCount) => {
+    let calls = 0;
+    const { store, upload } = setUp({
+      uploadChecksums: kind === "off" ? "off" : "crc32c",
+      checksums: {
+        ...CHECKSUMS,
+        crc32c: (bytes, crc) => {
+          calls += 1;
+          const sum = crc32cByBits(bytes, crc);
+          if (calls === 1) bytes[3] = (bytes[3] ?? 0) ^ 1;
+          return sum;
+        },
+      },
+    });
+    store.checksChecksums = false;
+    store.answer = (part) => ({ ...part, checksum: undefined });
+    await writeAll(upload, pattern(byteCount), 500).catch(() => {});
+    await expect(upload.complete()).rejects.toMatchObject({ kind: "inconsistent" });
+    expect(stored(store)).toBeUndefined();
   });
 });
 

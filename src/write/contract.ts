@@ -1,0 +1,44 @@
+/** What an upload is to those who write through it, and what it is made of. */
+
+import type { Log } from "../base/log.ts";
+import type { ObjectClient, Stored } from "../s3/index.ts";
+import type { PartMemory } from "./part-memory.ts";
+import type { PartSchedule } from "./part-schedule.ts";
+import type { Sums } from "./running-sum.ts";
+import type { SmallBuffers } from "./small-buffers.ts";
+
+/** What is to be written, and on which conditions. */
+export interface UploadTarget {
+  readonly key: string;
+  /** Store only if there is no such object, or only over this version. */
+  readonly ifNoneMatch?: "*";
+  readonly ifMatch?: string;
+}
+
+/** What all uploads of a mount share, made by `createUploader`. */
+export interface UploadParts {
+  readonly client: ObjectClient;
+  readonly memory: PartMemory;
+  readonly smallBuffers: SmallBuffers;
+  readonly schedule: PartSchedule;
+  readonly sums: Sums;
+  readonly contentTypeOf: (key: string) => string;
+  readonly log: Log;
+}
+
+/** One object being written. One per file handle. Errors: S3Error, MemoryError and WriteError. */
+export interface Upload {
+  /** Bytes taken so far, with those that a `write` still waits to place. */
+  readonly bytesWritten: number;
+  /**
+   * Takes all of `data`, which must begin at `bytesWritten` (else WriteError "out-of-order") and is
+   * lent until the result. Resolves once the bytes are in the arena; waits when too much is in
+   * flight. After any failure the upload is dead: everything already sent is aborted, and every later
+   * call fails with the same error. After `complete` was called it only says "completed".
+   */
+  write(offset: number, data: Uint8Array): number | Promise<number>;
+  /** Makes the object visible with all that was written; also with nothing. Idempotent. */
+  complete(): Promise<Stored>;
+  /** Leaves nothing behind. Idempotent; does nothing after a successful complete(). Never fails. */
+  abort(): Promise<void>;
+}

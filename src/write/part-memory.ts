@@ -1,0 +1,302 @@
+/**
+ * Who among the writers of a mount gets the next block, so that any number of them get on with memory
+ * for few.
+ *
+ * Only a part of at least 5 MiB can be sent before its file ends, so that writers who share the last
+ * blocks among them, a little each, would all be stuck. As a banker lends, a block is granted only if
+ * what is left, or comes back from parts under way, suffices for the one nearest to a part to finish
+ * it: its blocks come back then and suffice for the next. Those who wait are served in that order,
+ * nearest first, then first come first served. A writer who has a part but does not go on is asked to
+ * send it. Only when nothing moves for a while, because all memory is with files that nobody writes
+ * on, the newest to wait is refused.
+ *
+ *     free ──tryTake, take──▶ held by the part being filled ──send──▶ returning ──give──▶ free
+ */
+
+import { type Deferred, deferred } from "../base/deferred.ts";
+import { MIB } from "../base/sizes.ts";
+import { BLOCK_BYTES, type Block, type BlockPool, MemoryError } from "../memory/index.ts";
+
+/** The least that S3 takes as a part but the last. */
+export const SENDABLE_BYTES: number = 5 * MIB;
+/** A writer who has not written for this long is not counted on to finish its part. */
+const IDLE_MS = 1000;
+/** How long nothing may move before somebody is refused: less than a person takes for a hang. */
+const STUCK_MS = 30_000;
+/** Between two refusals: the blocks of one may be all that the others need. */
+const REFUSAL_PAUSE_MS = 1000;
+
+export interface PartMemoryOptions {
+  readonly pool: BlockPool;
+  /** The size of parts that are not early. */
+  readonly partBytes: number;
+  readonly stuckMs?: number | undefined;
+  /** A monotonic clock in milliseconds. */
+  readonly nowMs?: () => number;
+}
+
+interface Waiter {
+  readonly settled: Deferred<Block>;
+  readonly sinceMs: number;
+  readonly leave: () => void;
+}
+
+/** The account of one upload: `PartMemory` keeps it, `sendEarly` is the upload's. */
+export class Filler {
+  /** Blocks of the part that is being filled. */
+  heldBlocks = 0;
+  /** Blocks of parts under way. */
+  returningBlocks = 0;
+  writtenMs = 0;
+  /** While it stands in line. */
+  waiter: Waiter | undefined;
+  /**
+   * Sends the part that is being filled, if it may be one, and says whether it did; undefined for
+   * who fills none.
+   */
+  readonly sendEarly: (() => boolean) | undefined;
+
+  constructor(sendEarly: (() => boolean) | undefined) {
+    this.sendEarly = sendEarly;
+  }
+}
+
+export class PartMemory {
+  readonly #pool: BlockPool;
+  /** Blocks that make a part which can be sent. */
+  readonly #sendableBlocks: number;
+  readonly #stuckMs: number;
+  readonly #nowMs: () => number;
+  readonly #fillers = new Set<Filler>();
+  /** In order of arrival. */
+  readonly #line = new Set<Filler>();
+  #heldBlocks = 0;
+  #returningBlocks = 0;
+  /** Blocks that were granted and that the pool has to wait for. */
+  #grantedBlocks = 0;
+  #movedMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: PartMemoryOptions) {
+    const { nowMs = () => performance.now(), partBytes, pool, stuckMs = STUCK_MS } = options;
+    this.#pool = pool;
+    const sendableBytes = Math.min(partBytes, SENDABLE_BYTES);
+    this.#sendableBlocks = Math.min(Math.ceil(sendableBytes / BLOCK_BYTES), pool.writeBlocksMax);
+    this.#stuckMs = stuckMs;
+    this.#nowMs = nowMs;
+  }
+
+  join(sendEarly?: () => boolean): Filler {
+    const filler = new Filler(sendEarly);
+    this.#fillers.add(filler);
+    return filler;
+  }
+
+  /** Idempotent. */
+  leave(filler: Filler): void {
+    if (this.#fillers.delete(filler)) this.#serve();
+  }
+
+  /** `filler` is being written on. */
+  noteWrite(filler: Filler): void {
+    filler.writtenMs = this.#nowMs();
+    this.#movedMs = filler.writtenMs;
+  }
+
+  /** A block for somebody who need not have it: one that leaves enough for those who need one. */
+  tryTake(filler: Filler): Block | undefined {
+    if (this.#line.size > 0 || this.#freeBlocks === 0) return undefined;
+    if (this.#leftAfterGrant < this.#sendableBlocks) return undefined;
+    const block = this.#pool.tryTake("write", filler.heldBlocks + filler.returningBlocks);
+    if (block !== undefined) this.#hold(filler);
+    return block;
+  }
+
+  /** A block for somebody who waits. Rejects with MemoryError "exhausted" or the signal's reason. */
+  async take(filler: Filler, signal: AbortSignal): Promise<Block> {
+    signal.throwIfAborted();
+    const settled = deferred<Block>();
+    const onAbort = (): void => {
+      waiter.leave();
+      settled.reject(signal.reason);
+      this.#serve();
+    };
+    const waiter: Waiter = {
+      settled,
+      sinceMs: this.#nowMs(),
+      leave: () => {
+        signal.removeEventListener("abort", onAbort);
+        this.#line.delete(filler);
+        filler.waiter = undefined;
+      },
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    filler.waiter = waiter;
+    this.#line.add(filler);
+    this.#serve();
+    return await settled.promise;
+  }
+
+  /** What `filler` held is on its way to the store and comes back by `giveReturning`. */
+  send(filler: Filler): void {
+    this.#heldBlocks -= filler.heldBlocks;
+    this.#returningBlocks += filler.heldBlocks;
+    filler.returningBlocks += filler.heldBlocks;
+    filler.heldBlocks = 0;
+    this.noteWrite(filler);
+  }
+
+  giveHeld(filler: Filler, blocks: readonly Block[]): void {
+    filler.heldBlocks -= blocks.length;
+    this.#heldBlocks -= blocks.length;
+    this.#give(blocks);
+  }
+
+  giveReturning(filler: Filler, blocks: readonly Block[]): void {
+    filler.returningBlocks -= blocks.length;
+    this.#returningBlocks -= blocks.length;
+    this.#give(blocks);
+  }
+
+  #give(blocks: readonly Block[]): void {
+    if (blocks.length === 0) return;
+    for (const block of blocks) this.#pool.give(block);
+    this.#movedMs = this.#nowMs();
+    this.#serve();
+  }
+
+  get #freeBlocks(): number {
+    const used = this.#heldBlocks + this.#returningBlocks + this.#grantedBlocks;
+    return Math.max(0, this.#pool.writeBlocksMax - used);
+  }
+
+  /** What is there, now or soon, for others once one block more is granted. */
+  get #leftAfterGrant(): number {
+    return this.#freeBlocks - 1 + this.#returningBlocks;
+  }
+
+  #hold(filler: Filler): void {
+    filler.heldBlocks += 1;
+    this.#heldBlocks += 1;
+    this.noteWrite(filler);
+  }
+
+  #serve(): void {
+    while (this.#line.size > 0) {
+      const next = this.#nearest();
+      if (next === undefined || !this.#mayGrant(next)) break;
+      this.#grant(next);
+    }
+    if (this.#line.size > 0) this.#press();
+    else this.#stopTimer();
+  }
+
+  /** Who in line lacks the fewest blocks to a part that can be sent. */
+  #nearest(): Filler | undefined {
+    let nearest: Filler | undefined;
+    let fewest = Number.POSITIVE_INFINITY;
+    for (const filler of this.#line) {
+      const missing = this.#sendableBlocks - filler.heldBlocks;
+      // Who has enough already wants to have more than it needs.
+      const lacking = missing > 0 ? missing : this.#sendableBlocks;
+      if (lacking < fewest) {
+        nearest = filler;
+        fewest = lacking;
+      }
+    }
+    return nearest;
+  }
+
+  #mayGrant(filler: Filler): boolean {
+    if (this.#freeBlocks === 0) return false;
+    const left = this.#leftAfterGrant;
+    if (left >= this.#sendableBlocks) return true;
+    const idleSinceMs = this.#nowMs() - IDLE_MS;
+    let heldMost = filler.heldBlocks + 1;
+    for (const { heldBlocks, sendEarly, waiter, writtenMs } of this.#fillers) {
+      const isIdle = waiter === undefined && writtenMs < idleSinceMs;
+      if (sendEarly !== undefined && !isIdle) heldMost = Math.max(heldMost, heldBlocks);
+    }
+    return left >= this.#sendableBlocks - heldMost;
+  }
+
+  #grant(filler: Filler): void {
+    const { waiter } = filler;
+    if (waiter === undefined) return;
+    waiter.leave();
+    const taken = this.#pool.take("write");
+    if (!(taken instanceof Promise)) {
+      this.#hold(filler);
+      waiter.settled.resolve(taken);
+      return;
+    }
+    this.#grantedBlocks += 1;
+    const onBlock = (block: Block): void => {
+      this.#grantedBlocks -= 1;
+      this.#hold(filler);
+      waiter.settled.resolve(block);
+    };
+    const onFailure = (error: unknown): void => {
+      this.#grantedBlocks -= 1;
+      waiter.settled.reject(error);
+      this.#serve();
+    };
+    taken.then(onBlock, onFailure);
+  }
+
+  get #isMoving(): boolean {
+    return this.#returningBlocks + this.#grantedBlocks > 0;
+  }
+
+  /** Nobody in line can be served now: finds somebody who can give memory back, or waits for it. */
+  #press(): void {
+    if (this.#isMoving || this.#askForPart()) {
+      this.#stopTimer();
+      return;
+    }
+    const stuckAtMs = this.#movedMs + this.#stuckMs;
+    const pauseMs = Math.min(REFUSAL_PAUSE_MS, this.#stuckMs);
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#refuseOne();
+      },
+      Math.max(stuckAtMs - this.#nowMs(), pauseMs),
+    );
+  }
+
+  /** Has the part of somebody sent, of those who have one that of who has not written for longest. */
+  #askForPart(): boolean {
+    const byAge = [...this.#fillers].sort((a, b) => a.writtenMs - b.writtenMs);
+    return byAge.some((filler) => filler.sendEarly?.() === true);
+  }
+
+  #refuseOne(): void {
+    const sinceMs = this.#nowMs() - this.#stuckMs;
+    if (this.#movedMs <= sinceMs) {
+      const late = [...this.#line]
+        .reverse()
+        .filter(({ waiter }) => waiter !== undefined && waiter.sinceMs <= sinceMs);
+      // Who holds something frees it for the others.
+      const refused = late.find(({ heldBlocks }) => heldBlocks > 0) ?? late[0];
+      const waiter = refused?.waiter;
+      waiter?.leave();
+      waiter?.settled.reject(this.#exhausted());
+    }
+    this.#serve();
+  }
+
+  #exhausted(): MemoryError {
+    return new MemoryError(
+      "exhausted",
+      `waiting ${this.#stuckMs} ms for 1 MiB of memory failed: the files that are being written hold ` +
+        `${this.#heldBlocks} of ${this.#pool.writeBlocksMax} MiB, each less than can be sent before it is ` +
+        "closed, and none was written on meanwhile; raise the memory target or write fewer files at once",
+    );
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}

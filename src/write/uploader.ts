@@ -1,0 +1,52 @@
+/** What starts the uploads of a mount, and all that they share. */
+
+import type { Log } from "../base/log.ts";
+import { BLOCK_BYTES, type BlockPool } from "../memory/index.ts";
+import type { Checksums, ObjectClient } from "../s3/index.ts";
+import type { Upload, UploadTarget } from "./contract.ts";
+import { PartMemory } from "./part-memory.ts";
+import { PartSchedule } from "./part-schedule.ts";
+import { Sums, type UploadChecksums } from "./running-sum.ts";
+import { SmallBuffers } from "./small-buffers.ts";
+import { SequentialUpload } from "./upload.ts";
+
+export interface UploaderOptions {
+  readonly client: ObjectClient;
+  readonly pool: BlockPool;
+  readonly checksums: Checksums;
+  readonly uploadChecksums: UploadChecksums;
+  /** The size of the parts that a file begins with (--write-part-size). */
+  readonly partBytes: number;
+  /** The Content-Type of an object; that of any bytes when absent. */
+  readonly contentTypeOf?: ((key: string) => string) | undefined;
+  /** Fewer parts than S3 takes, or smaller objects: for tests. */
+  readonly partsMax?: number;
+  readonly targetBytes?: number;
+  /** In place of 30 s: how long no writer may get on before one is refused. */
+  readonly stuckMs?: number;
+  readonly log: Log;
+}
+
+/** What S3 itself calls an object of no named type. */
+export const ANY_BYTES = "binary/octet-stream";
+/** Of the memory for writing: what is filled while another such part is sent. */
+const LARGEST_PART_SHARE = 2;
+
+/** Begins an object. Sends nothing before the first part is full or `complete` is called. */
+export type StartUpload = (target: UploadTarget) => Upload;
+
+export function createUploader(options: UploaderOptions): StartUpload {
+  const { checksums, client, log, partBytes, pool, uploadChecksums } = options;
+  const memory = new PartMemory({ pool, partBytes, stuckMs: options.stuckMs });
+  const memoryBytes = (pool.writeBlocksMax * BLOCK_BYTES) / LARGEST_PART_SHARE;
+  const parts = {
+    client,
+    memory,
+    smallBuffers: new SmallBuffers(memory),
+    schedule: new PartSchedule({ ...options, memoryBytes }),
+    sums: new Sums(uploadChecksums, checksums),
+    contentTypeOf: options.contentTypeOf ?? (() => ANY_BYTES),
+    log,
+  };
+  return (target) => new SequentialUpload(target, parts);
+}
