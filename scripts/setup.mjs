@@ -199,7 +199,13 @@ async function compile(runner, { config, source, output }, afterwards = () => {}
   const emitted = listFiles(output).filter((path) => path.endsWith(".js"));
   const { orphans, missing } = compareOutput(sources, emitted);
   const inputs = sources.map((path) => join(source, path));
-  const settings = [config, "tsconfig.json", "package-lock.json", "scripts/bundle.mjs"];
+  const settings = [
+    config,
+    "tsconfig.json",
+    "package-lock.json",
+    "scripts/bundle.mjs",
+    "scripts/man-page.mjs",
+  ];
   const stamp = join(output, ".setup-stamp");
   const builtMs = existsSync(stamp) ? modifiedMs(stamp) : undefined;
   const fresh = !isStale(builtMs, [...inputs, ...settings].map(modifiedMs));
@@ -218,6 +224,7 @@ async function compile(runner, { config, source, output }, afterwards = () => {}
 async function bundle(runner) {
   const remedy = "The sources cannot be bundled: see the messages above.";
   await runner.run(process.execPath, ["scripts/bundle.mjs"], remedy);
+  await runner.run(process.execPath, ["scripts/man-page.mjs"], remedy);
   chmodSync("dist/cli/main.js", 0o755);
 }
 

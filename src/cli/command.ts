@@ -5,19 +5,20 @@
  */
 
 import { isMountHelper, parseHelperArguments } from "./called-by-mount.ts";
+import { type CompletionCommand, parseCompletionCommand } from "./completion-table.ts";
 import { CliError } from "./error.ts";
 import { renderHelp } from "./help.ts";
+import { mainPage } from "./main-page.ts";
 import { type Invoker, type MountCommand, parseMountCommand } from "./mount-command.ts";
-import { MOUNT_TABLE } from "./mount-table.ts";
 import { type ListCommand, parseListCommand } from "./mounts/list-table.ts";
 import { parseUnmountCommand, type UnmountCommand } from "./mounts/unmount-table.ts";
-import { withSupport } from "./not-yet-supported.ts";
 import { parseSandboxCommand, type SandboxCommandOptions } from "./sandbox-table.ts";
 
 export type Command =
   | MountCommand
   | ListCommand
   | UnmountCommand
+  | CompletionCommand
   | { readonly kind: "help"; readonly text: string }
   | { readonly kind: "version" }
   /** All is well, and nothing is to be done. */
@@ -36,6 +37,7 @@ export function parseCommand(args: readonly string[], invoker: Invoker, programP
   if (isMountHelper(programPath)) return parseHelper(args, invoker);
   const [first = "", ...rest] = args;
   if (first === "sandbox") return parseSandboxCommand(rest, invoker.workingDirectory);
+  if (first === "completion") return parseCompletionCommand(rest);
   if (first === "demo") return parseDemo(rest);
   if (first === "list") return parseListCommand(rest);
   if (first === "unmount") return parseUnmountCommand(rest, invoker.workingDirectory);
@@ -65,38 +67,6 @@ function parseDemo(rest: readonly string[]): Command {
 }
 
 function mainHelp(): string {
-  return renderHelp(withSupport(MOUNT_TABLE), {
-    usage:
-      "mount-s3-ts BUCKET DIRECTORY [options]\n       mount-s3-ts s3://BUCKET/PREFIX/ DIRECTORY [options]\n       mount-s3-ts list | unmount DIRECTORY | sandbox [options]",
-    about:
-      "Mounts an Amazon S3 bucket, or one of any S3-compatible server, as a directory. The command returns when the mount is ready, and a process in the background serves it until it is unmounted, with mount-s3-ts unmount DIRECTORY or any other program that does that.",
-    sections: [
-      {
-        title: "Commands",
-        lines: [
-          ["list", "List what is mounted: list --help."],
-          ["unmount DIRECTORY", "Unmount, and wait until all is stored: unmount --help."],
-          ["sandbox", "Run an S3 endpoint on this machine, to try things out: sandbox --help."],
-          ["demo", "Show everything in a minute, on a sandbox, checking every byte."],
-          ["s3://NAME", "A bucket that has the name of a command."],
-        ],
-      },
-    ],
-    examples: [
-      ["mount-s3-ts my-bucket /mnt/data", "Mount a bucket for reading and for writing new files"],
-      [
-        "mount-s3-ts s3://my-bucket/logs/ /mnt/logs --read-only",
-        "Mount what is below a prefix, read-only",
-      ],
-      [
-        "mount-s3-ts my-bucket /mnt/data --endpoint-url http://127.0.0.1:9000 --force-path-style",
-        "Mount a bucket of an S3-compatible server",
-      ],
-      [
-        "mount-s3-ts my-bucket /mnt/data -f --allow-delete --allow-overwrite",
-        "Stay in the foreground, and let files be deleted and replaced",
-      ],
-      ["mount-s3-ts unmount /mnt/data", "Unmount"],
-    ],
-  });
+  const { table, help } = mainPage();
+  return renderHelp(table, help);
 }

@@ -50,6 +50,11 @@ async function run(command: Command): Promise<number> {
       return 0;
     case "unmount":
       return unmount(command.options);
+    case "completion": {
+      const { renderCompletion } = await import("./guide/completion.ts");
+      process.stdout.write(renderCompletion(command.shell));
+      return 0;
+    }
     case "demo":
       return (await import("./demo/demo.ts")).runDemo(process.env);
   }

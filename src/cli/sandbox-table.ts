@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { MIB } from "../base/sizes.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { CliError } from "./error.ts";
+import type { CommandPage } from "./guide/page.ts";
 import { renderHelp } from "./help.ts";
 import type { OptionTable } from "./option.ts";
 import { text, wholeNumber } from "./option-values.ts";
@@ -35,6 +36,7 @@ const SANDBOX_TABLE = {
     help: "Keep objects in this directory, which is created if it is missing.",
     placeholder: "DIR",
     value: text,
+    names: "directory",
     default: "in memory",
   },
   anonymous: { group: SANDBOX, help: "Answer requests without checking their signature." },
@@ -58,6 +60,26 @@ const SANDBOX_TABLE = {
   },
   help: { short: "h", group: MORE, help: "Show this help." },
 } as const satisfies OptionTable;
+
+export const SANDBOX_PAGE: CommandPage = {
+  name: "sandbox",
+  summary: "Run an S3 endpoint on this machine.",
+  positionals: [],
+  table: SANDBOX_TABLE,
+  help: {
+    usage: "mount-s3-ts sandbox [options]",
+    about:
+      "Runs an S3 endpoint on this machine until Ctrl-C and prints how to use it. The access key is taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without them a new one is made up.",
+    examples: [
+      ["mount-s3-ts sandbox", "An endpoint in memory with one bucket, named my-bucket"],
+      [
+        "mount-s3-ts sandbox --port 9000 --bucket photos --bucket logs --directory ./data",
+        "A fixed port, two buckets, objects kept on disk",
+      ],
+      ["mount-s3-ts sandbox --latency-ms 20 --bandwidth 100", "As slow as a bucket far away"],
+    ],
+  },
+};
 
 /** What `mount-s3-ts sandbox` was asked to run. */
 export interface SandboxCommandOptions {
@@ -84,7 +106,7 @@ export function parseSandboxCommand(
     args,
     "mount-s3-ts sandbox --help",
   );
-  if (values.help) return { kind: "help", text: sandboxHelp() };
+  if (values.help) return { kind: "help", text: renderHelp(SANDBOX_TABLE, SANDBOX_PAGE.help) };
   if (positionals.length > 0) {
     throw new CliError(
       "usage",
@@ -104,20 +126,4 @@ export function parseSandboxCommand(
       discard: values.discard,
     },
   };
-}
-
-function sandboxHelp(): string {
-  return renderHelp(SANDBOX_TABLE, {
-    usage: "mount-s3-ts sandbox [options]",
-    about:
-      "Runs an S3 endpoint on this machine until Ctrl-C and prints how to use it. The access key is taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without them a new one is made up.",
-    examples: [
-      ["mount-s3-ts sandbox", "An endpoint in memory with one bucket, named my-bucket"],
-      [
-        "mount-s3-ts sandbox --port 9000 --bucket photos --bucket logs --directory ./data",
-        "A fixed port, two buckets, objects kept on disk",
-      ],
-      ["mount-s3-ts sandbox --latency-ms 20 --bandwidth 100", "As slow as a bucket far away"],
-    ],
-  });
 }

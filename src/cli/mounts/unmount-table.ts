@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import { parseCommandLine } from "../command-line.ts";
 import { CliError } from "../error.ts";
+import type { CommandPage } from "../guide/page.ts";
 import { renderHelp } from "../help.ts";
 import type { OptionTable } from "../option.ts";
 import { wholeNumber } from "../option-values.ts";
@@ -27,6 +28,26 @@ const UNMOUNT_TABLE = {
   help: { short: "h", group: "More", help: "Show this help." },
 } as const satisfies OptionTable;
 
+export const UNMOUNT_PAGE: CommandPage = {
+  name: "unmount",
+  summary: "Unmount, and wait until all is stored.",
+  positionals: ["directory"],
+  table: UNMOUNT_TABLE,
+  help: {
+    usage: "mount-s3-ts unmount DIRECTORY [options]",
+    about:
+      "Unmounts a directory that mount-s3-ts has mounted, and waits until what was written there is stored. When programs use the directory it says which, and waits for them. A mount whose process has died is cleared at once. Exit status 1 means that it is not unmounted, or that a file could not be stored.",
+    examples: [
+      ["mount-s3-ts unmount /mnt/data", "Unmount, and wait for uploads"],
+      [
+        "mount-s3-ts unmount /mnt/data --timeout 5",
+        "Detach it after 5 seconds, though it is in use",
+      ],
+      ["mount-s3-ts unmount /mnt/data --lazy", "Detach it at once"],
+    ],
+  },
+};
+
 export interface UnmountOptions {
   /** Absolute. */
   readonly directory: string;
@@ -47,7 +68,7 @@ export function parseUnmountCommand(
     args,
     "mount-s3-ts unmount --help",
   );
-  if (values.help) return { kind: "help", text: unmountHelp() };
+  if (values.help) return { kind: "help", text: renderHelp(UNMOUNT_TABLE, UNMOUNT_PAGE.help) };
   const [directory, extra] = positionals;
   if (!directory) {
     throw new CliError("usage", `no directory to unmount was given: write ${USAGE}`);
@@ -66,20 +87,4 @@ export function parseUnmountCommand(
       lazy: values.lazy,
     },
   };
-}
-
-function unmountHelp(): string {
-  return renderHelp(UNMOUNT_TABLE, {
-    usage: "mount-s3-ts unmount DIRECTORY [options]",
-    about:
-      "Unmounts a directory that mount-s3-ts has mounted, and waits until what was written there is stored. When programs use the directory it says which, and waits for them. A mount whose process has died is cleared at once. Exit status 1 means that it is not unmounted, or that a file could not be stored.",
-    examples: [
-      ["mount-s3-ts unmount /mnt/data", "Unmount, and wait for uploads"],
-      [
-        "mount-s3-ts unmount /mnt/data --timeout 5",
-        "Detach it after 5 seconds, though it is in use",
-      ],
-      ["mount-s3-ts unmount /mnt/data --lazy", "Detach it at once"],
-    ],
-  });
 }
