@@ -70,6 +70,8 @@ class DirectoryReader {
   #listing: DirectoryListing | undefined;
   #reply: Item[] = [];
   #replyStart = 0;
+  /** The reply before, while the last one is empty: at the end, libc asks once more than it tells. */
+  #before: Item[] = [];
   /** Taken from the listing, or to be told again, but not in the last reply. */
   #queue: Item[] = [];
   #underway: Promise<void> | undefined;
@@ -86,8 +88,9 @@ class DirectoryReader {
       return this.#underway.then(retry, retry);
     }
     this.#seek(offset);
-    if (this.#fill(writer)) return;
+    if (this.#fill(writer)) return this.#keepReply();
     const underway = this.#fillWaiting(writer).finally(() => {
+      this.#keepReply();
       this.#underway = undefined;
     });
     this.#underway = underway;
@@ -117,8 +120,16 @@ class DirectoryReader {
     } else if (offset < position) {
       this.#queue = [...this.#reply.slice(offset - this.#replyStart), ...this.#queue];
     }
+    this.#before = offset === position ? this.#reply : [];
     this.#reply = [];
     this.#replyStart = offset;
+  }
+
+  #keepReply(): void {
+    if (this.#reply.length > 0) return;
+    this.#reply = this.#before;
+    this.#replyStart -= this.#before.length;
+    this.#before = [];
   }
 
   async #fillWaiting(writer: DirectoryWriter): Promise<void> {

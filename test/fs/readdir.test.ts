@@ -260,13 +260,16 @@ describe("offsets", () => {
     }
   });
 
-  test("a repeated request at the end answers with the end", async () => {
+  test("a repeated request at the end answers with the end, and leaves the last reply to go back to", async () => {
     const setup = rig();
     setup.bucket.store("a");
     const { fh } = await setup.fs.opendir(ROOT);
     await readReply(setup, fh, { offset: 0, entriesMax: 9 });
     expect(await readReply(setup, fh, { offset: 3, entriesMax: 9 })).toEqual([]);
     expect(await readReply(setup, fh, { offset: 3, entriesMax: 9 })).toEqual([]);
+    // The end is no reply to go back to, the one before is.
+    const [again] = await readReply(setup, fh, { offset: 2, entriesMax: 9 });
+    expect(again?.name).toBe("a");
   });
 
   test("anywhere else is EBADF, and a handle that is not open EINVAL", async () => {

@@ -1,11 +1,18 @@
 /** Scenarios: directories are made here, live by their keys, and go with them. */
 
 import { constants } from "node:fs";
+import { rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import { sorted } from "../rigs/bytes.ts";
-import { expectErrno, type Scenario, withFile } from "./scenario.ts";
+import { succeed } from "../rigs/child.ts";
+import { python } from "../rigs/system-call.ts";
+import { expectErrno, outcomeOf, type Scenario, withFile } from "./scenario.ts";
 import { createWhole, namesIn } from "./whole-file.ts";
 
+/** Longer than the kernel believes what it was told of a directory. */
+const poll = { timeout: 5_000 };
 const O_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 
 export const directoriesScenarios: readonly Scenario[] = [
@@ -108,6 +115,177 @@ export const directoriesScenarios: readonly Scenario[] = [
       await tree.rmdir("there");
       expect(await namesIn(tree)).toEqual([]);
       expect(await bucket.keys()).toEqual([]);
+    },
+  },
+  {
+    name: "a directory is made inside one that lives by its keys, and one inside that",
+    async run({ tree, bucket }) {
+      await bucket.put("there/file", "");
+      await tree.mkdir("there/made");
+      await tree.mkdir("there/made/deeper");
+      expect(await namesIn(tree, "there")).toEqual(["file", "made"]);
+      expect(await namesIn(tree, "there/made")).toEqual(["deeper"]);
+      expect(await bucket.keys()).toEqual(["there/file"]);
+    },
+  },
+  {
+    name: "directories ten levels deep all live by the one file at their end",
+    async run({ tree, bucket }) {
+      const levels = Array.from({ length: 10 }, (_, index) => `level-${index}`);
+      for (let depth = 1; depth <= levels.length; depth += 1) {
+        await tree.mkdir(levels.slice(0, depth).join("/"));
+      }
+      const path = `${levels.join("/")}/file`;
+      await createWhole(tree, path, Buffer.from("deep"));
+      expect(await bucket.keys()).toEqual([path]);
+      for (let depth = 1; depth <= levels.length; depth += 1) {
+        await expectErrno("EPERM", tree.rmdir(levels.slice(0, depth).join("/")));
+      }
+    },
+  },
+  {
+    name: "a directory that was made here stays though S3 does not know of it",
+    async run({ tree }) {
+      await tree.mkdir("made");
+      // Longer than the kernel believes anything about a directory.
+      await delay(1_200);
+      expect((await tree.stat("made")).kind).toBe("directory");
+      expect(await namesIn(tree)).toEqual(["made"]);
+    },
+  },
+  {
+    name: "making a directory where a file is being written is EEXIST",
+    async run({ tree }) {
+      await withFile(tree.open("name", O_NEW), async () => {
+        await expectErrno("EEXIST", tree.mkdir("name"));
+      });
+    },
+  },
+  {
+    name: "making a directory below a file that is being written is ENOTDIR",
+    async run({ tree }) {
+      await withFile(tree.open("name", O_NEW), async () => {
+        await expectErrno("ENOTDIR", tree.mkdir("name/below"));
+        await expectErrno("ENOTDIR", tree.open("name/below", O_NEW));
+      });
+    },
+  },
+  {
+    name: "the mode of a new directory is the mount's, whatever is asked for",
+    async run({ tree }) {
+      await tree.mkdir("made", 0o700);
+      expect((await tree.stat("made")).mode).toBe(0o755);
+    },
+  },
+  {
+    name: "a removed directory can be a file, and a removed file a directory",
+    flags: { allowDelete: true },
+    async run({ tree, bucket }) {
+      await tree.mkdir("name");
+      await tree.rmdir("name");
+      await createWhole(tree, "name", Buffer.from("a file"));
+      await tree.unlink("name");
+      await tree.mkdir("name");
+      await createWhole(tree, "name/file", Buffer.from("below"));
+      expect(await bucket.keys()).toEqual(["name/file"]);
+    },
+  },
+  {
+    name: "removing a directory that another client filled meanwhile loses nothing",
+    async run({ tree, bucket }) {
+      await tree.mkdir("name");
+      await bucket.put("name/theirs", "theirs");
+      await tree.rmdir("name").catch(() => {});
+      expect((await bucket.get("name/theirs"))?.toString()).toBe("theirs");
+      await expect.poll(() => namesIn(tree, "name").catch(() => []), poll).toEqual(["theirs"]);
+    },
+  },
+  {
+    name: "a directory whose only file was stored and deleted here is removed",
+    flags: { allowDelete: true },
+    async run({ tree, bucket }) {
+      await tree.mkdir("made");
+      await createWhole(tree, "made/file", Buffer.from("content"));
+      await expectErrno("EPERM", tree.rmdir("made"));
+      await tree.unlink("made/file");
+      await tree.rmdir("made");
+      expect(await bucket.keys()).toEqual([]);
+      expect(await namesIn(tree)).toEqual([]);
+    },
+  },
+  {
+    name: "a directory whose last file was deleted here is there for its rmdir, and then goes by itself",
+    flags: { allowDelete: true },
+    async run({ tree, bucket }) {
+      await bucket.put("there/file", "");
+      await tree.unlink("there/file");
+      expect((await tree.stat("there")).kind).toBe("directory");
+      expect(await namesIn(tree, "there")).toEqual([]);
+      await expect.poll(() => namesIn(tree), poll).toEqual([]);
+    },
+  },
+  {
+    name: "a directory with a marker that this mount emptied is removed, and its marker with it",
+    flags: { allowDelete: true },
+    async run({ tree, bucket }) {
+      await bucket.put("there/", "");
+      await bucket.put("there/file", "");
+      await tree.unlink("there/file");
+      await tree.rmdir("there");
+      expect(await bucket.keys()).toEqual([]);
+    },
+  },
+  {
+    name: "a directory that another client fills again is not removed, though this mount emptied it",
+    flags: { allowDelete: true },
+    async run({ tree, bucket }) {
+      await bucket.put("there/file", "");
+      await tree.unlink("there/file");
+      await bucket.put("there/theirs", "theirs");
+      await expectErrno("ENOTEMPTY", tree.rmdir("there"));
+      expect(await bucket.keys()).toEqual(["there/theirs"]);
+    },
+  },
+  {
+    name: "nothing is made in a directory that was removed while a program stood in it: ENOENT",
+    needs: ["kernel"],
+    async run({ tree, path }) {
+      await tree.mkdir("made");
+      const script = [
+        "os.chdir(sys.argv[1])",
+        "os.rmdir(sys.argv[1])",
+        'os.open("file", os.O_WRONLY | os.O_CREAT)',
+      ].join("\n");
+      await expectErrno("ENOENT", python("open", script, [path("made")]));
+      expect(await namesIn(tree)).toEqual([]);
+    },
+  },
+  {
+    name: "the root of the mount cannot be removed",
+    flags: { allowDelete: true },
+    needs: ["kernel"],
+    async run({ path }) {
+      await expectErrno("EBUSY", rmdir(join(path(""), "..")));
+    },
+  },
+  {
+    name: "mkdir -p makes every level, and again without complaint",
+    needs: ["kernel"],
+    async run({ tree, path }) {
+      await succeed("mkdir", ["-p", path("a/b/c")]);
+      await succeed("mkdir", ["-p", path("a/b/c")]);
+      expect(await namesIn(tree, "a/b")).toEqual(["c"]);
+    },
+  },
+  {
+    name: "two directories of one name, made at one time, are one",
+    async run({ tree }) {
+      const outcomes = await Promise.all([
+        outcomeOf(tree.mkdir("made")),
+        outcomeOf(tree.mkdir("made")),
+      ]);
+      expect(outcomes.toSorted()).toEqual(["EEXIST", "success"]);
+      expect(await namesIn(tree)).toEqual(["made"]);
     },
   },
 ];

@@ -2,10 +2,13 @@
 
 import { archivedScenarios } from "./archived.ts";
 import { attributesScenarios } from "./attributes.ts";
+import { consistencyScenarios } from "./consistency.ts";
 import { descriptorsScenarios } from "./descriptors.ts";
 import { directoriesScenarios } from "./directories.ts";
 import { failingScenarios } from "./failing.ts";
+import { listingScenarios } from "./listing.ts";
 import { namesScenarios } from "./names.ts";
+import { openingScenarios } from "./opening.ts";
 import { overwritingScenarios } from "./overwriting.ts";
 import { readingScenarios } from "./reading.ts";
 import { refusingScenarios } from "./refusing.ts";
@@ -13,13 +16,20 @@ import { removingScenarios } from "./removing.ts";
 import { renamingScenarios } from "./renaming.ts";
 import type { Scenario } from "./scenario.ts";
 import { uploadingScenarios } from "./uploading.ts";
+import { shadowingScenarios } from "./shadowing.ts";
+import { sizesScenarios } from "./sizes.ts";
 import { writingScenarios } from "./writing.ts";
 
 export const scenarios: readonly Scenario[] = [
   ...readingScenarios,
+  ...consistencyScenarios,
   ...namesScenarios,
+  ...shadowingScenarios,
+  ...listingScenarios,
+  ...openingScenarios,
   ...writingScenarios,
   ...uploadingScenarios,
+  ...sizesScenarios,
   ...overwritingScenarios,
   ...directoriesScenarios,
   ...removingScenarios,

@@ -7,7 +7,7 @@ import { pattern, sha256 } from "../rigs/bytes.ts";
 import { expectErrno, type Scenario, withFile } from "./scenario.ts";
 import { readWhole, writeOn } from "./whole-file.ts";
 
-const { O_CREAT, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants;
+const { O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
 const flags = { allowOverwrite: true };
 
 export const overwritingScenarios: readonly Scenario[] = [
@@ -35,27 +35,6 @@ export const overwritingScenarios: readonly Scenario[] = [
       await withFile(tree.open("file", O_WRONLY | O_CREAT | O_TRUNC), async () => {});
       await expect.poll(() => bucket.sizeOf("file"), { timeout: 5_000 }).toBe(0);
       expect(await readWhole(tree, "file")).toHaveLength(0);
-    },
-  },
-  {
-    name: "an object opened for reading and writing with O_TRUNC is written",
-    flags,
-    async run({ tree, bucket }) {
-      await bucket.put("file", "old content");
-      await withFile(tree.open("file", O_RDWR | O_TRUNC), (file) =>
-        file.write(Buffer.from("new"), 0),
-      );
-      expect((await bucket.get("file"))?.toString()).toBe("new");
-    },
-  },
-  {
-    name: "an object cannot be changed in part: opened for writing without O_TRUNC is EPERM",
-    flags,
-    async run({ tree, bucket }) {
-      await bucket.put("file", "content");
-      await expectErrno("EPERM", tree.open("file", O_WRONLY));
-      await expectErrno("EPERM", tree.open("file", O_WRONLY | constants.O_APPEND));
-      expect((await bucket.get("file"))?.toString()).toBe("content");
     },
   },
   {

@@ -4,8 +4,8 @@ import { constants } from "node:fs";
 import { expect } from "vitest";
 import { MIB } from "../../src/base/sizes.ts";
 import { pattern } from "../rigs/bytes.ts";
-import { expectErrno, type Scenario, withFile } from "./scenario.ts";
-import { createWhole, namesIn } from "./whole-file.ts";
+import { expectErrno, outcomeOf, type Scenario, withFile } from "./scenario.ts";
+import { createWhole, namesIn, readWhole } from "./whole-file.ts";
 
 const O_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 const flags = { allowDelete: true };
@@ -84,6 +84,120 @@ export const removingScenarios: readonly Scenario[] = [
         await tree.unlink("file");
         await expectErrno("EIO", file.read(60 * MIB, 4096));
       });
+    },
+  },
+  {
+    name: "an empty file that was closed and not stored yet is deleted, and leaves nothing",
+    flags,
+    async run({ tree, bucket }) {
+      await createWhole(tree, "empty", Buffer.alloc(0));
+      await tree.unlink("empty");
+      expect(await bucket.keys()).toEqual([]);
+      expect(await namesIn(tree)).toEqual([]);
+    },
+  },
+  {
+    name: "a file that only mknod made is deleted without anything having been stored",
+    flags,
+    async run({ tree, bucket }) {
+      await tree.mknod("file", constants.S_IFREG);
+      await tree.unlink("file");
+      expect(await namesIn(tree)).toEqual([]);
+      expect(await bucket.keys()).toEqual([]);
+    },
+  },
+  {
+    name: "a file that another client deleted already is deleted without complaint, or ENOENT",
+    flags,
+    async run({ tree, bucket }) {
+      await bucket.put("file", "content");
+      await tree.stat("file");
+      await bucket.delete("file");
+      expect(["success", "ENOENT"]).toContain(await outcomeOf(tree.unlink("file")));
+      await expectErrno("ENOENT", tree.stat("file"));
+    },
+  },
+  {
+    name: "a handle of a deleted file reads what was read ahead, and tells its size",
+    flags,
+    async run({ tree, bucket }) {
+      await bucket.put("file", "content");
+      await withFile(tree.open("file", constants.O_RDONLY), async (file) => {
+        expect((await file.read(0, 7)).toString()).toBe("content");
+        await tree.unlink("file");
+        expect((await file.stat()).sizeBytes).toBe(7);
+        await expectErrno("ENOENT", tree.stat("file"));
+      });
+    },
+  },
+  {
+    name: "a name whose file was deleted while it was read can be written anew meanwhile",
+    flags,
+    async run({ tree, bucket }) {
+      await bucket.put("file", "old");
+      await withFile(tree.open("file", constants.O_RDONLY), async (file) => {
+        await file.read(0, 1);
+        await tree.unlink("file");
+        await createWhole(tree, "file", Buffer.from("new"));
+        expect((await bucket.get("file"))?.toString()).toBe("new");
+      });
+      expect((await readWhole(tree, "file")).toString()).toBe("new");
+    },
+  },
+  {
+    name: "a file is deleted by its name, not by what begins like it",
+    flags,
+    async run({ tree, bucket }) {
+      for (const key of ["file", "file.txt", "file-1", "files/one"]) await bucket.put(key, key);
+      await tree.unlink("file");
+      expect(await bucket.keys()).toEqual(["file-1", "file.txt", "files/one"]);
+    },
+  },
+  {
+    name: "deleting below a directory that is not there is ENOENT, and below a file ENOTDIR",
+    flags,
+    async run({ tree, bucket }) {
+      await bucket.put("file", "content");
+      await expectErrno("ENOENT", tree.unlink("missing/file"));
+      await expectErrno("ENOTDIR", tree.unlink("file/below"));
+    },
+  },
+  {
+    name: "one DELETE deletes a file",
+    flags,
+    needs: ["request-log"],
+    async run({ tree, bucket, requests }) {
+      await bucket.put("file", "content");
+      await tree.unlink("file");
+      const deletes = (await requests()).filter(({ operation }) => operation.startsWith("Delete"));
+      expect(deletes.map(({ operation }) => operation)).toEqual(["DeleteObject"]);
+    },
+  },
+  {
+    name: "without --allow-delete nothing is sent, and the log names the flag",
+    needs: ["request-log"],
+    async run({ tree, bucket, requests, log }) {
+      await bucket.put("file", "content");
+      await expectErrno("EPERM", tree.unlink("file"));
+      const operations = (await requests()).map(({ operation }) => operation);
+      expect(operations).not.toContain("DeleteObject");
+      await expect
+        .poll(() =>
+          log()
+            .split("\n")
+            .filter((line) => line.includes(`${bucket.prefix}file`)),
+        )
+        .toContainEqual(expect.stringContaining("--allow-delete"));
+    },
+  },
+  {
+    name: "deleting from a read-only mount is EROFS",
+    flags: { readOnly: true, allowDelete: true, allowOverwrite: true },
+    needs: ["kernel"],
+    async run({ tree, bucket }) {
+      await bucket.put("file", "content");
+      await expectErrno("EROFS", tree.unlink("file"));
+      expect(await bucket.keys()).toEqual(["file"]);
     },
   },
 ];

@@ -8,7 +8,7 @@ import type { World } from "../rigs/rig.ts";
 import { expectErrno, type Scenario, withFile } from "./scenario.ts";
 import { createWhole, namesIn, readWhole, writeOn } from "./whole-file.ts";
 
-const { O_CREAT, O_DSYNC, O_EXCL, O_RDONLY, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY } = constants;
+const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_WRONLY } = constants;
 const O_NEW = O_WRONLY | O_CREAT | O_EXCL;
 
 const SMALLEST_PART_BYTES = 5 * MIB;
@@ -213,19 +213,6 @@ export const writingScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: "an existing file cannot be opened for writing",
-    async run({ tree, bucket }) {
-      await bucket.put("file", "content");
-      await expectErrno("EPERM", tree.open("file", O_WRONLY));
-      await expectErrno("EPERM", tree.open("file", O_WRONLY | O_CREAT));
-      await expectErrno("EPERM", tree.open("file", O_WRONLY | constants.O_APPEND));
-      await expectErrno("EPERM", tree.open("file", O_WRONLY | O_TRUNC));
-      await expectErrno("EPERM", tree.open("file", O_RDWR | O_TRUNC));
-      await expectErrno("EEXIST", tree.open("file", O_NEW));
-      expect((await bucket.get("file"))?.toString()).toBe("content");
-    },
-  },
-  {
     name: "a new file is appended to from its start on",
     async run({ tree, bucket }) {
       const flags = O_WRONLY | O_CREAT | constants.O_APPEND;
@@ -234,14 +221,6 @@ export const writingScenarios: readonly Scenario[] = [
         await file.write(Buffer.from("two"), 4);
       });
       expect((await bucket.get("log"))?.toString()).toBe("one two");
-    },
-  },
-  {
-    name: "O_SYNC and O_DSYNC are refused with EINVAL",
-    async run({ tree, bucket }) {
-      await expectErrno("EINVAL", tree.open("file", O_WRONLY | O_CREAT | O_SYNC));
-      await expectErrno("EINVAL", tree.open("other", O_WRONLY | O_CREAT | O_DSYNC));
-      expect(await bucket.keys()).toEqual([]);
     },
   },
   {
