@@ -5,7 +5,7 @@
 
 import { constants } from "node:fs";
 import type { DirectoryEntry, Entry } from "../../src/base/attributes.ts";
-import { EEXIST, EISDIR, ENOENT, ENOTDIR } from "../../src/base/errno.ts";
+import { EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR } from "../../src/base/errno.ts";
 import { errnoError } from "./errno-names.ts";
 import { InProcessFile } from "./in-process-file.ts";
 import { CALLER, codeOf, type KernelWalk, statusOf } from "./kernel-walk.ts";
@@ -24,7 +24,17 @@ export class InProcessTree implements Tree {
     this.#root = root;
   }
 
+  /** A name that stands for something else by now is looked up again, once, as the kernel does. */
   async open(path: string, flags: number, mode = 0o644): Promise<OpenFile> {
+    try {
+      return await this.#open(path, flags, mode);
+    } catch (error) {
+      if (codeOf(error) !== "ESTALE") throw error;
+      return this.#open(path, flags, mode);
+    }
+  }
+
+  async #open(path: string, flags: number, mode: number): Promise<OpenFile> {
     return this.#walk.inParent(this.#at(path), async (parent, name) => {
       const found = await this.#walk.lookupIfThere(parent, name);
       if (found !== undefined) return this.#openFound(found, flags);
@@ -162,6 +172,9 @@ export class InProcessTree implements Tree {
           await this.#walk.call("rename", (operations) =>
             operations.rename({ parent, name, newParent, newName, flags }),
           );
+        } catch (error) {
+          // The kernel takes ENOSYS of RENAME2 for an old server that knows no flags.
+          throw flags !== 0 && codeOf(error) === "ENOSYS" ? errnoError(EINVAL, "rename") : error;
         } finally {
           this.#walk.give(entry);
           if (target !== undefined) this.#walk.give(target);

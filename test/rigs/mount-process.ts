@@ -74,6 +74,7 @@ export function flagsToArgs(flags: MountFlags): readonly string[] {
     ...(flags.sse === undefined ? [] : [`--sse=${flags.sse}`]),
     ...(flags.sseKmsKeyId === undefined ? [] : [`--sse-kms-key-id=${flags.sseKmsKeyId}`]),
     ...(flags.uploadChecksums === undefined ? [] : [`--upload-checksums=${flags.uploadChecksums}`]),
+    ...(flags.memoryTargetMib === undefined ? [] : [`--memory-target=${flags.memoryTargetMib}`]),
     ...(flags.metadataTtl === undefined ? [] : [`--metadata-ttl=${flags.metadataTtl}`]),
     ...(flags.negativeMetadataTtl === undefined
       ? []

@@ -28,6 +28,7 @@ export interface MountFlags {
   readonly sseKmsKeyId?: string;
   readonly uploadChecksums?: "crc32c" | "crc64nvme" | "off";
   readonly metadataTtl?: "minimal" | "indefinite" | number;
+  readonly memoryTargetMib?: number;
   /** Attempts per request, the first included. */
   readonly maxAttempts?: number;
   /** That of `metadataTtl` when absent. */

@@ -1,12 +1,36 @@
 /** Scenarios: what stat and statfs say, and which attributes can be set. */
 
 import { constants } from "node:fs";
+import { chmod, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
+import { succeed } from "../rigs/child.ts";
+import type { Tree } from "../rigs/rig.ts";
 import { expectErrno, type Scenario, withFile } from "./scenario.ts";
-import { createWhole } from "./whole-file.ts";
+import { createWhole, readWhole } from "./whole-file.ts";
 
 const O_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 const CLOCK_TOLERANCE_MS = 5_000;
+
+/** What S3 has no place for. */
+const REFUSED: readonly (readonly [what: string, set: (tree: Tree) => Promise<void>])[] = [
+  ["setting the mode of", (tree) => tree.chmod("name", 0o600)],
+  ["setting the owner of", (tree) => tree.chown("name", 12, 34)],
+  ["setting the times of", (tree) => tree.utimes("name", 0, 0)],
+  ["emptying", (tree) => tree.truncate("name", 0)],
+  ["shortening", (tree) => tree.truncate("name", 3)],
+  ["lengthening", (tree) => tree.truncate("name", 100)],
+];
+
+/** Sizes and the 512-byte blocks that stat(2) counts for them. */
+const BLOCKS: readonly (readonly [bytes: number, blocks: number])[] = [
+  [0, 0],
+  [1, 1],
+  [512, 1],
+  [513, 2],
+  [1_000_000, 1_954],
+];
 
 export const attributesScenarios: readonly Scenario[] = [
   {
@@ -106,18 +130,28 @@ export const attributesScenarios: readonly Scenario[] = [
       });
     },
   },
-  {
-    name: "nothing is set on an object: EPERM",
-    async run({ tree, bucket }) {
-      await bucket.put("file", "content");
-      await expectErrno("EPERM", tree.chmod("file", 0o600));
-      await expectErrno("EPERM", tree.chown("file", 12, 34));
-      await expectErrno("EPERM", tree.utimes("file", 0, 0));
-      await expectErrno("EPERM", tree.truncate("file", 0));
-      await expectErrno("EPERM", tree.truncate("file", 3));
-      expect((await bucket.get("file"))?.toString()).toBe("content");
-    },
-  },
+  ...REFUSED.map(
+    ([what, set]): Scenario => ({
+      name: `${what} an object is EPERM, and changes nothing`,
+      async run({ tree, bucket }) {
+        await bucket.put("name", "content");
+        const before = await tree.stat("name");
+        await expectErrno("EPERM", set(tree));
+        expect(await tree.stat("name")).toMatchObject({ mode: 0o644, mtimeMs: before.mtimeMs });
+        expect((await bucket.get("name"))?.toString()).toBe("content");
+      },
+    }),
+  ),
+  ...REFUSED.slice(0, 3).map(
+    ([what, set]): Scenario => ({
+      name: `${what} a directory that lives by its keys is EPERM`,
+      async run({ tree, bucket }) {
+        await bucket.put("name/file", "content");
+        await expectErrno("EPERM", set(tree));
+        expect((await tree.stat("name")).mode).toBe(0o755);
+      },
+    }),
+  ),
   {
     name: "mode, owner and times of a directory that was made here are accepted, without effect",
     async run({ tree }) {
@@ -138,6 +172,149 @@ export const attributesScenarios: readonly Scenario[] = [
       expect(blocksAvailable).toBeLessThanOrEqual(blocks);
       expect(filesFree).toBeGreaterThan(0);
       expect(filesFree).toBeLessThanOrEqual(files);
+    },
+  },
+  ...BLOCKS.map(
+    ([bytes, blocks]): Scenario => ({
+      name: `a file of ${bytes} bytes has ${blocks} blocks, and blocks of 4096 bytes to read by`,
+      needs: ["kernel"],
+      async run({ bucket, path }) {
+        await bucket.put("file", Buffer.alloc(bytes));
+        expect(await stat(path("file"))).toMatchObject({ size: bytes, blocks, blksize: 4096 });
+      },
+    }),
+  ),
+  {
+    name: "all times of a file are its object's",
+    async run({ tree, bucket }) {
+      await bucket.put("file", "content");
+      const { atimeMs, mtimeMs, ctimeMs } = await tree.stat("file");
+      expect([atimeMs, ctimeMs]).toEqual([mtimeMs, mtimeMs]);
+      expect(mtimeMs % 1000).toBe(0);
+    },
+  },
+  {
+    name: "reading a file does not change its times",
+    async run({ tree, bucket }) {
+      await bucket.put("file", "content");
+      const before = await tree.stat("file");
+      await readWhole(tree, "file");
+      expect((await tree.stat("file")).atimeMs).toBe(before.atimeMs);
+    },
+  },
+  {
+    name: "a replaced object has its new time",
+    async run({ tree, bucket }) {
+      await bucket.put("file", "old");
+      const before = await tree.stat("file");
+      // S3 counts time in seconds.
+      await delay(1_100);
+      await bucket.put("file", "new");
+      await expect
+        .poll(async () => (await tree.stat("file")).mtimeMs, { timeout: 5_000 })
+        .toBeGreaterThan(before.mtimeMs);
+    },
+  },
+  {
+    name: "every directory is as old as the mount, whatever happens in it",
+    async run({ tree, bucket }) {
+      await bucket.put("there/file", "content");
+      await tree.mkdir("made");
+      const root = await tree.stat("");
+      expect((await tree.stat("there")).mtimeMs).toBe(root.mtimeMs);
+      expect((await tree.stat("made")).mtimeMs).toBe(root.mtimeMs);
+      await createWhole(tree, "there/new", Buffer.from("content"));
+      expect((await tree.stat("there")).mtimeMs).toBe(root.mtimeMs);
+    },
+  },
+  {
+    name: "a directory has no size and two links, whatever is in it",
+    async run({ tree, bucket }) {
+      await bucket.put("there/below/file", "content");
+      await bucket.put("there/file", "content");
+      expect(await tree.stat("there")).toMatchObject({ sizeBytes: 0, nlink: 2 });
+    },
+  },
+  {
+    name: "a file that is being written is as old as its making",
+    async run({ tree }) {
+      const before = Date.now();
+      await withFile(tree.open("file", O_NEW), async (file) => {
+        const { mtimeMs } = await file.stat();
+        expect(Math.abs(mtimeMs - before)).toBeLessThan(CLOCK_TOLERANCE_MS);
+      });
+    },
+  },
+  {
+    name: "times that were set while a file was written are the object's once it is stored",
+    async run({ tree }) {
+      const before = Date.now();
+      await withFile(tree.open("file", O_NEW), async (file) => {
+        await file.write(Buffer.from("content"), 0);
+        await file.utimes(0, 0);
+        expect((await tree.stat("file")).mtimeMs).toBe(0);
+      });
+      await expect
+        .poll(async () => Math.abs((await tree.stat("file")).mtimeMs - before), { timeout: 5_000 })
+        .toBeLessThan(CLOCK_TOLERANCE_MS);
+    },
+  },
+  {
+    name: "times before 2038 and after 2106 are shown as they were set",
+    async run({ tree }) {
+      await withFile(tree.open("file", O_NEW), async (file) => {
+        for (const timeMs of [0, 5_000_000_000_000]) {
+          await file.utimes(timeMs, timeMs);
+          expect(await file.stat()).toMatchObject({ atimeMs: timeMs, mtimeMs: timeMs });
+        }
+      });
+    },
+  },
+  {
+    name: "a size that a stored file has already can be set, and no other",
+    async run({ tree, bucket }) {
+      await bucket.put("file", "content");
+      await tree.truncate("file", 7);
+      await expectErrno("EPERM", tree.truncate("file", 6));
+      expect((await bucket.get("file"))?.toString()).toBe("content");
+    },
+  },
+  {
+    name: "truncating a directory is EISDIR",
+    async run({ tree, bucket }) {
+      await bucket.put("there/file", "content");
+      await expectErrno("EISDIR", tree.truncate("there", 0));
+    },
+  },
+  {
+    name: "the mode of the mount's root is fixed: EPERM",
+    needs: ["kernel"],
+    async run({ path }) {
+      await expectErrno("EPERM", chmod(join(path(""), ".."), 0o700));
+    },
+  },
+  {
+    name: "statfs tells a program block size, longest name and room as mount-s3 does",
+    needs: ["kernel"],
+    async run({ path }) {
+      const script = [
+        "status = os.statvfs(sys.argv[1])",
+        "print(status.f_bsize, status.f_frsize, status.f_namemax)",
+        "print(status.f_blocks == status.f_bfree == status.f_bavail == status.f_files)",
+      ].join("\n");
+      const output = await succeed("python3", ["-c", `import os, sys\n${script}`, path("")]);
+      expect(output).toBe("512 512 255\nTrue\n");
+    },
+  },
+  {
+    name: "statfs says the same of a file, a directory and the root",
+    needs: ["kernel"],
+    async run({ bucket, path }) {
+      await bucket.put("there/file", "content");
+      const script = "print(*[os.statvfs(path).f_blocks for path in sys.argv[1:]])";
+      const paths = [path(""), path("there"), path("there/file")];
+      const output = await succeed("python3", ["-c", `import os, sys\n${script}`, ...paths]);
+      expect(new Set(output.trim().split(" ")).size).toBe(1);
     },
   },
 ];

@@ -10,6 +10,8 @@ import { listingScenarios } from "./listing.ts";
 import { namesScenarios } from "./names.ts";
 import { openingScenarios } from "./opening.ts";
 import { overwritingScenarios } from "./overwriting.ts";
+import { permissionsScenarios } from "./permissions.ts";
+import { programsScenarios } from "./programs.ts";
 import { readingScenarios } from "./reading.ts";
 import { refusingScenarios } from "./refusing.ts";
 import { removingScenarios } from "./removing.ts";
@@ -35,6 +37,8 @@ export const scenarios: readonly Scenario[] = [
   ...removingScenarios,
   ...renamingScenarios,
   ...attributesScenarios,
+  ...permissionsScenarios,
+  ...programsScenarios,
   ...refusingScenarios,
   ...descriptorsScenarios,
   ...archivedScenarios,

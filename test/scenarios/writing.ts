@@ -1,6 +1,7 @@
 /** Scenarios: new files become objects when they are closed, whole or not at all. */
 
 import { constants } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import { MIB } from "../../src/base/sizes.ts";
 import { pattern, sha256 } from "../rigs/bytes.ts";
@@ -245,6 +246,200 @@ export const writingScenarios: readonly Scenario[] = [
       await createWhole(world.tree, "there/second", Buffer.from("2"));
       await expectStored(world, "here/below/file", Buffer.from("new"));
       expect(await world.bucket.keys()).toEqual(["here/below/file", "there/first", "there/second"]);
+    },
+  },
+  {
+    name: "the upload of a large file is under way before the file is closed",
+    async run({ tree, bucket }) {
+      await withFile(tree.open("large", O_NEW), async (file) => {
+        await writeOn(file, LARGE);
+        await expect
+          .poll(() => bucket.uploads(), { timeout: 5_000 })
+          .toEqual([`${bucket.prefix}large`]);
+      });
+      expect(await bucket.uploads()).toEqual([]);
+    },
+  },
+  {
+    name: "the size of a file that is being written stays what was written, for as long as it takes",
+    async run({ tree }) {
+      await withFile(tree.open("file", O_NEW), async (file) => {
+        await file.write(Buffer.alloc(5_000), 0);
+        // Longer than the kernel believes what it was told of a file.
+        await delay(150);
+        expect((await file.stat()).sizeBytes).toBe(5_000);
+        expect((await tree.stat("file")).sizeBytes).toBe(5_000);
+        await delay(150);
+        expect((await file.stat()).sizeBytes).toBe(5_000);
+      });
+    },
+  },
+  {
+    name: "fsync of an empty file stores an empty object",
+    async run({ tree, bucket }) {
+      await withFile(tree.open("empty", O_NEW), async (file) => {
+        await file.sync();
+        expect(await bucket.sizeOf("empty")).toBe(0);
+      });
+      expect(await bucket.keys()).toEqual(["empty"]);
+    },
+  },
+  {
+    name: "a second fsync, and the close behind it, change nothing",
+    async run({ tree, bucket }) {
+      const file = await tree.open("file", O_NEW);
+      await file.write(Buffer.from("content"), 0);
+      await file.sync();
+      await bucket.put("file", "of another client");
+      await file.sync();
+      await file.close();
+      expect((await bucket.get("file"))?.toString()).toBe("of another client");
+    },
+  },
+  {
+    name: "a file that was synced is read while its writer is still open",
+    async run({ tree }) {
+      await withFile(tree.open("file", O_NEW), async (file) => {
+        await file.write(Buffer.from("content"), 0);
+        await expectErrno("EPERM", tree.open("file", O_RDONLY));
+        await file.sync();
+        expect((await readWhole(tree, "file")).toString()).toBe("content");
+      });
+    },
+  },
+  {
+    name: "a failed write behind an fsync leaves the object that the fsync stored",
+    async run(world) {
+      const file = await world.tree.open("file", O_NEW);
+      await file.write(Buffer.from("content"), 0);
+      await file.sync();
+      await expectErrno("EBADF", file.write(Buffer.from("more"), 7));
+      await file.close();
+      await expectStored(world, "file", Buffer.from("content"));
+    },
+  },
+  {
+    name: "writing the beginning twice is EINVAL",
+    async run({ tree, bucket }) {
+      const file = await tree.open("file", O_NEW);
+      await file.write(Buffer.from("content"), 0);
+      await expectErrno("EINVAL", file.write(Buffer.from("content"), 0));
+      await expectErrno("EINVAL", file.close());
+      expect(await bucket.keys()).toEqual([]);
+    },
+  },
+  {
+    name: "beginning behind the beginning is EINVAL: files have no holes",
+    async run({ tree, bucket }) {
+      const file = await tree.open("file", O_NEW);
+      await expectErrno("EINVAL", file.write(Buffer.from("content"), 4096));
+      await expectErrno("EINVAL", file.close());
+      expect(await bucket.keys()).toEqual([]);
+      await expectErrno("ENOENT", tree.stat("file"));
+    },
+  },
+  {
+    name: "fsync behind a write out of order fails as the write did",
+    async run({ tree }) {
+      const file = await tree.open("file", O_NEW);
+      await expectErrno("EINVAL", file.write(Buffer.from("content"), 1));
+      await expectErrno("EINVAL", file.sync());
+      await expectErrno("EINVAL", file.close());
+    },
+  },
+  {
+    name: "the log says of a write out of order where it was expected",
+    async run({ tree, bucket, log }) {
+      const file = await tree.open("file", O_NEW);
+      await file.write(Buffer.alloc(10), 0);
+      await expectErrno("EINVAL", file.write(Buffer.alloc(10), 5));
+      await expectErrno("EINVAL", file.close());
+      await expect
+        .poll(() =>
+          log()
+            .split("\n")
+            .filter((line) => line.includes(`${bucket.prefix}file`)),
+        )
+        .toContainEqual(expect.stringMatching(/EINVAL.*\b5\b.*\b10\b|EINVAL.*\b10\b.*\b5\b/));
+    },
+  },
+  {
+    name: "writing nothing is fine, wherever",
+    async run(world) {
+      await withFile(world.tree.open("file", O_NEW), async (file) => {
+        await file.write(Buffer.alloc(0), 0);
+        await file.write(Buffer.from("content"), 0);
+        await file.write(Buffer.alloc(0), 7);
+      });
+      await expectStored(world, "file", Buffer.from("content"));
+    },
+  },
+  {
+    name: "a file that is being written is truncated to its own size only",
+    async run(world) {
+      await withFile(world.tree.open("file", O_NEW), async (file) => {
+        await file.truncate(0);
+        await file.write(Buffer.from("content"), 0);
+        await file.truncate(7);
+        await expectErrno("EPERM", file.truncate(3));
+        await expectErrno("EPERM", file.truncate(100));
+        await expectErrno("EPERM", world.tree.truncate("file", 0));
+        await file.write(Buffer.from(" and more"), 7);
+      });
+      await expectStored(world, "file", Buffer.from("content and more"));
+    },
+  },
+  {
+    name: "two files created at one time under one name are one: the second is EEXIST",
+    async run({ tree }) {
+      const openings = await Promise.allSettled([
+        tree.open("file", O_NEW),
+        tree.open("file", O_NEW),
+      ]);
+      const opened = openings.flatMap((result) =>
+        result.status === "fulfilled" ? result.value : [],
+      );
+      expect(opened).toHaveLength(1);
+      for (const file of opened) await file.close();
+    },
+  },
+  {
+    name: "a hundred files are written at one time, where mount-s3 stops at 47",
+    flags: { memoryTargetMib: 512 },
+    async run({ tree, bucket }) {
+      const names = Array.from({ length: 100 }, (_, index) => `file-${index}`);
+      const files = await Promise.all(names.map((name) => tree.open(name, O_NEW)));
+      await Promise.all(files.map((file) => file.write(Buffer.from("content"), 0)));
+      await Promise.all(files.map((file) => file.close()));
+      expect(await bucket.keys()).toHaveLength(names.length);
+    },
+  },
+  {
+    name: "a write that a slow server delays is stored whole",
+    flags: { maxAttempts: 2, allowDelete: true, allowOverwrite: true },
+    needs: ["faults"],
+    async run(world) {
+      await world.fail({ kind: "slow", ms: 300, operation: "UploadPart", key: "large", times: 2 });
+      await createWhole(world.tree, "large", LARGE);
+      await expectStored(world, "large", LARGE);
+    },
+  },
+  {
+    name: "the mode that a file is created with is not kept: its mode is the mount's",
+    async run({ tree }) {
+      const file = await tree.open("file", O_NEW, 0o600);
+      expect((await file.stat()).mode).toBe(0o644);
+      await file.close();
+      expect((await tree.stat("file")).mode).toBe(0o644);
+    },
+  },
+  {
+    name: "a file is created below a directory that is not there: ENOENT, and below a file: ENOTDIR",
+    async run({ tree, bucket }) {
+      await bucket.put("file", "content");
+      await expectErrno("ENOENT", tree.open("missing/file", O_NEW));
+      await expectErrno("ENOTDIR", tree.open("file/below", O_NEW));
+      expect(await bucket.keys()).toEqual(["file"]);
     },
   },
 ];
