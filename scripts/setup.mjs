@@ -38,7 +38,7 @@ const GO_MIN = "1.21";
 
 /** Which Debian package brings each program. */
 const COMPILER_PROGRAMS = { gcc: "gcc", "g++": "g++", make: "make", python3: "python3" };
-const TEST_PROGRAMS = { fusermount3: "fuse3", fio: "fio", openssl: "openssl" };
+const TEST_PROGRAMS = { fusermount3: "fuse3", fio: "fio", openssl: "openssl", rsync: "rsync" };
 const TARGET_PROGRAMS = {
   pack: {},
   demo: { fusermount3: "fuse3" },

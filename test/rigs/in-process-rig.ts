@@ -133,6 +133,9 @@ class InProcessMounted implements Mounted {
         return { metCount: async () => armed.metCount, remove: async () => armed.remove() };
       },
       log: () => this.#logged,
+      async end() {
+        throw new Error("there is no process to end");
+      },
     };
   }
 

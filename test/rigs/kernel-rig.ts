@@ -97,11 +97,12 @@ class KernelMounted implements Mounted {
         return server.addFault({ ...fault, key: bucket.prefix + fault.key });
       },
       log: () => this.#mount.child.stdout,
+      end: () => this.#mount.terminate(),
     };
   }
 
   async close(): Promise<void> {
-    await this.#mount.stop();
+    if (this.#mount.child.running) await this.#mount.stop();
     const uploads = await this.#bucket.uploads();
     if (uploads.length > 0) throw new Error(`uploads left behind: ${uploads.join(", ")}`);
   }

@@ -74,6 +74,9 @@ export function flagsToArgs(flags: MountFlags): readonly string[] {
     ...(flags.sse === undefined ? [] : [`--sse=${flags.sse}`]),
     ...(flags.sseKmsKeyId === undefined ? [] : [`--sse-kms-key-id=${flags.sseKmsKeyId}`]),
     ...(flags.uploadChecksums === undefined ? [] : [`--upload-checksums=${flags.uploadChecksums}`]),
+    ...(flags.uploadTimeoutSeconds === undefined
+      ? []
+      : [`--upload-timeout=${flags.uploadTimeoutSeconds}`]),
     ...(flags.memoryTargetMib === undefined ? [] : [`--memory-target=${flags.memoryTargetMib}`]),
     ...(flags.metadataTtl === undefined ? [] : [`--metadata-ttl=${flags.metadataTtl}`]),
     ...(flags.negativeMetadataTtl === undefined
@@ -112,6 +115,13 @@ export class MountProcess {
   /** Unmounts, and fails unless the program then ends by itself with 0. */
   async stop(): Promise<void> {
     const exit = await this.unmount();
+    if (exit.code !== 0) throw new Error(this.child.describe(`ended with ${JSON.stringify(exit)}`));
+  }
+
+  /** SIGTERM, and fails unless the program then unmounts and ends with 0. */
+  async terminate(): Promise<void> {
+    this.child.signal("SIGTERM");
+    const exit = await this.child.exitWithin(EXIT_TIMEOUT_MS);
     if (exit.code !== 0) throw new Error(this.child.describe(`ended with ${JSON.stringify(exit)}`));
   }
 

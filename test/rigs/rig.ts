@@ -29,6 +29,7 @@ export interface MountFlags {
   readonly uploadChecksums?: "crc32c" | "crc64nvme" | "off";
   readonly metadataTtl?: "minimal" | "indefinite" | number;
   readonly memoryTargetMib?: number;
+  readonly uploadTimeoutSeconds?: number;
   /** Attempts per request, the first included. */
   readonly maxAttempts?: number;
   /** That of `metadataTtl` when absent. */
@@ -142,6 +143,8 @@ export interface World {
   fail(fault: KeyFault): Promise<ArmedFault>;
   /** Everything that the mount has logged so far, other scenarios' lines included. */
   log(): string;
+  /** Ends the mount with SIGTERM, and waits until it has ended well; throws in process. */
+  end(): Promise<void>;
 }
 
 /** A mounted bucket in which scenarios run. */

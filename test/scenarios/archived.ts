@@ -101,6 +101,7 @@ export const archivedScenarios: readonly Scenario[] = [
   },
   {
     name: "the log says of an archived object that it has to be restored",
+    alone: true,
     needs,
     async run(world) {
       await store(world, "DEEP_ARCHIVE");

@@ -186,6 +186,7 @@ export const failingScenarios: readonly Scenario[] = [
   ...passed,
   {
     name: "the log names the file, the errno, the reason and the remedy when access is denied",
+    alone: true,
     flags,
     needs,
     async run(world) {
@@ -207,6 +208,7 @@ export const failingScenarios: readonly Scenario[] = [
   },
   {
     name: "expired credentials are named in the log, and when they are renewed no remount is needed",
+    alone: true,
     flags,
     needs,
     async run(world) {

@@ -5,6 +5,7 @@ import { attributesScenarios } from "./attributes.ts";
 import { consistencyScenarios } from "./consistency.ts";
 import { descriptorsScenarios } from "./descriptors.ts";
 import { directoriesScenarios } from "./directories.ts";
+import { endingScenarios } from "./ending.ts";
 import { failingScenarios } from "./failing.ts";
 import { listingScenarios } from "./listing.ts";
 import { namesScenarios } from "./names.ts";
@@ -17,9 +18,9 @@ import { refusingScenarios } from "./refusing.ts";
 import { removingScenarios } from "./removing.ts";
 import { renamingScenarios } from "./renaming.ts";
 import type { Scenario } from "./scenario.ts";
-import { uploadingScenarios } from "./uploading.ts";
 import { shadowingScenarios } from "./shadowing.ts";
 import { sizesScenarios } from "./sizes.ts";
+import { uploadingScenarios } from "./uploading.ts";
 import { writingScenarios } from "./writing.ts";
 
 export const scenarios: readonly Scenario[] = [
@@ -43,4 +44,5 @@ export const scenarios: readonly Scenario[] = [
   ...descriptorsScenarios,
   ...archivedScenarios,
   ...failingScenarios,
+  ...endingScenarios,
 ];

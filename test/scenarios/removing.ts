@@ -175,6 +175,7 @@ export const removingScenarios: readonly Scenario[] = [
   },
   {
     name: "without --allow-delete nothing is sent, and the log names the flag",
+    alone: true,
     needs: ["request-log"],
     async run({ tree, bucket, requests, log }) {
       await bucket.put("file", "content");

@@ -176,6 +176,7 @@ export const renamingScenarios: readonly Scenario[] = [
   },
   {
     name: "the log says how to rename: with --allow-delete, by mv",
+    alone: true,
     async run({ tree, bucket, log }) {
       await bucket.put("file", "content");
       await expectErrno("ENOSYS", tree.rename("file", "renamed"));

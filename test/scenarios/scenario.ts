@@ -21,6 +21,8 @@ export interface Scenario {
   readonly name: string;
   /** The flags of the mount; the program's defaults when absent. */
   readonly flags?: MountFlags;
+  /** A mount for this scenario alone, which it may end, or whose log no other fills. */
+  readonly alone?: boolean;
   /** What the rig must have. */
   readonly needs?: readonly Capability[];
   run(world: World): Promise<void>;
@@ -83,7 +85,8 @@ function groupByFlags(scenarios: readonly Scenario[]): ReadonlyMap<string, reado
   const groups = new Map<string, Scenario[]>();
   for (const scenario of scenarios) {
     const flags = Object.entries(scenario.flags ?? {}).map(([name, value]) => `${name}=${value}`);
-    const label = flags.length === 0 ? "with no flags" : `with ${flags.sort().join(" ")}`;
+    const shared = flags.length === 0 ? "with no flags" : `with ${flags.sort().join(" ")}`;
+    const label = scenario.alone === true ? `alone, ${shared}: ${scenario.name}` : shared;
     const group = groups.get(label);
     if (group === undefined) groups.set(label, [scenario]);
     else group.push(scenario);

@@ -105,6 +105,7 @@ export const shadowingScenarios: readonly Scenario[] = [
   },
   {
     name: "the log says once that there are keys which are not shown",
+    alone: true,
     needs: ["any-key"],
     async run({ tree, bucket, log }) {
       await bucket.put("dir//file", "impossible");

@@ -349,6 +349,7 @@ export const writingScenarios: readonly Scenario[] = [
   },
   {
     name: "the log says of a write out of order where it was expected",
+    alone: true,
     async run({ tree, bucket, log }) {
       const file = await tree.open("file", O_NEW);
       await file.write(Buffer.alloc(10), 0);

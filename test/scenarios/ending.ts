@@ -1,0 +1,96 @@
+/** Scenarios: SIGTERM to a mount that is writing. What can be stored is, the log says which, in time. */
+
+import { constants } from "node:fs";
+import { expect } from "vitest";
+import { MIB } from "../../src/base/sizes.ts";
+import { pattern, sha256, sorted } from "../rigs/bytes.ts";
+import type { Scenario } from "./scenario.ts";
+import { createWhole, writeOn } from "./whole-file.ts";
+
+const O_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+const LARGE = pattern(1101, 20 * MIB + 5);
+
+export const endingScenarios: readonly Scenario[] = [
+  {
+    name: "SIGTERM during a write stores what was written, and the log names the file",
+    alone: true,
+    needs: ["kernel"],
+    async run({ tree, bucket, end, log }) {
+      const file = await tree.open("file", O_NEW);
+      await file.write(Buffer.from("content"), 0);
+      await end();
+      await file.close().catch(() => {});
+      expect((await bucket.get("file"))?.toString()).toBe("content");
+      expect(log()).toContain(`stored "${bucket.prefix}file" before unmounting`);
+    },
+  },
+  {
+    name: "SIGTERM during a large write waits for the whole upload",
+    alone: true,
+    needs: ["kernel"],
+    async run({ tree, bucket, end }) {
+      const file = await tree.open("large", O_NEW);
+      await writeOn(file, LARGE);
+      await end();
+      await file.close().catch(() => {});
+      expect(sha256((await bucket.get("large")) ?? Buffer.alloc(0))).toBe(sha256(LARGE));
+      expect(await bucket.uploads()).toEqual([]);
+    },
+  },
+  {
+    name: "SIGTERM waits for several files at one time, and the log names each",
+    alone: true,
+    needs: ["kernel"],
+    async run({ tree, bucket, end, log }) {
+      const names = ["one", "two", "three"];
+      const files = await Promise.all(names.map((name) => tree.open(name, O_NEW)));
+      await Promise.all(files.map((file) => file.write(Buffer.from("content"), 0)));
+      await end();
+      for (const file of files) await file.close().catch(() => {});
+      expect(await bucket.keys()).toEqual(sorted(names));
+      for (const name of names) expect(log()).toContain(`stored "${bucket.prefix}${name}"`);
+    },
+  },
+  {
+    name: "SIGTERM waits no longer than --upload-timeout, and the log names what is lost",
+    alone: true,
+    flags: { uploadTimeoutSeconds: 1 },
+    needs: ["kernel", "faults"],
+    async run({ tree, bucket, end, fail, log }) {
+      await fail({ kind: "hang", operation: "PutObject", key: "file" });
+      const file = await tree.open("file", O_NEW);
+      await file.write(Buffer.from("content"), 0);
+      const startedMs = performance.now();
+      await end();
+      expect(performance.now() - startedMs).toBeLessThan(10_000);
+      await file.close().catch(() => {});
+      expect(await bucket.keys()).toEqual([]);
+      expect(log()).toMatch(/file" was not known to be stored when the mount ended/);
+      expect(log()).toContain("--upload-timeout");
+    },
+  },
+  {
+    name: "SIGTERM behind a close finds nothing to wait for",
+    alone: true,
+    needs: ["kernel"],
+    async run({ tree, bucket, end, log }) {
+      await createWhole(tree, "file", Buffer.from("content"));
+      await end();
+      expect((await bucket.get("file"))?.toString()).toBe("content");
+      expect(log()).not.toContain("before unmounting");
+    },
+  },
+  {
+    name: "SIGTERM while a file is read ends the mount, and the reader gets an error",
+    alone: true,
+    needs: ["kernel"],
+    async run({ tree, bucket, end }) {
+      await bucket.put("large", LARGE);
+      const file = await tree.open("large", constants.O_RDONLY);
+      await file.read(0, 4096);
+      await end();
+      await expect(file.read(19 * MIB, 4096)).rejects.toThrow();
+      await file.close().catch(() => {});
+    },
+  },
+];
