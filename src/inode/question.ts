@@ -49,6 +49,8 @@ export async function askForDirectory(store: Store, prefix: string): Promise<boo
  */
 export async function askForMarker(store: Store, prefix: string): Promise<boolean | undefined> {
   const page = await store.list({ prefix, maxKeys: 2 });
-  if (page.objects.some(({ key }) => key !== prefix)) return undefined;
+  // A page may hold less than was asked for.
+  const isMore = page.continuationToken !== undefined;
+  if (isMore || page.objects.some(({ key }) => key !== prefix)) return undefined;
   return page.objects.length > 0;
 }

@@ -155,7 +155,8 @@ export class Sightings {
     while (stored.state.status === "local") {
       stored.state = { status: "remote" };
       stored.validUntilMs = seenAtMs + this.lifetimes.directoryMs;
-      stored.parent.unlisted.delete(stored.name);
+      // Not while something local is inside, which keeps it whatever happens to its keys.
+      if (stored.unlisted.size === 0) stored.parent.unlisted.delete(stored.name);
       stored = stored.parent;
     }
   }

@@ -1,0 +1,218 @@
+/**
+ * What a mount should show and answer, from first principles: a set of keys, what this mount has made,
+ * its open handles, and the rule that a directory of S3 comes before what is local, and that before
+ * an object. It knows nothing of caches, pages or lookup counts.
+ */
+
+import { compareKeys, isValidName } from "../../src/inode/name.ts";
+
+export type Kind = "directory" | "file" | undefined;
+
+export interface Rules {
+  readonly allowDelete: boolean;
+  readonly allowOverwrite: boolean;
+  /** How long a directory that this mount emptied stays. */
+  readonly directoryMs: number;
+}
+
+export interface WriterModel {
+  readonly kind: "writer";
+  readonly path: string;
+  content: string;
+  status: "open" | "stored" | "failed";
+  /** The errno that it answers with once it has failed. */
+  failure: string;
+  /** Another client has stored the same key since: an object that was taken for new is refused. */
+  contested: boolean;
+}
+
+export interface ReaderModel {
+  readonly kind: "reader";
+  readonly path: string;
+  /** Of the version that was opened. */
+  readonly content: string;
+  /**
+   * "current": the path stands for the inode that was opened; "replaced": for another one; "doubtful":
+   * the object went and came back, and only a cache knows whether anybody noticed.
+   */
+  identity: "current" | "replaced" | "doubtful";
+}
+
+export type HandleModel = WriterModel | ReaderModel;
+
+export class TreeModel {
+  readonly rules: Rules;
+  nowMs = 0;
+  /** Key to content. */
+  readonly keys = new Map<string, string>();
+  /** Made here, with nothing stored in them. */
+  readonly localDirectories = new Set<string>();
+  /** Directories of S3 out of which this mount deleted something, and when that is forgotten. */
+  readonly emptied = new Map<string, number>();
+  /** Paths that are being written, unless a directory hides them. */
+  readonly writers = new Map<string, WriterModel>();
+  /** All that are open, by the number of the open. */
+  readonly handles = new Map<number, HandleModel>();
+  /** Paths whose objects this mount has stored; whether it remembers that is its own affair. */
+  readonly made = new Set<string>();
+
+  constructor(rules: Rules, keys: Iterable<readonly [string, string]> = []) {
+    this.rules = rules;
+    for (const [key, content] of keys) this.keys.set(key, content);
+  }
+
+  kind(path: string): Kind {
+    if (path === "") return "directory";
+    const below = `${path}/`;
+    const hasBelow = (paths: Iterable<string>): boolean =>
+      [...paths].some((candidate) => candidate.startsWith(below));
+    if (hasBelow(this.keys.keys())) return "directory";
+    if (this.writers.has(path)) return "file";
+    if (this.localDirectories.has(path) || this.isEmptied(path)) return "directory";
+    if (hasBelow(this.writers.keys()) || hasBelow(this.localDirectories)) return "directory";
+    for (const directory of this.emptied.keys()) {
+      if (directory.startsWith(below) && this.isEmptied(directory)) return "directory";
+    }
+    return this.keys.has(path) ? "file" : undefined;
+  }
+
+  /** What stands in the way to `path`; undefined when every directory on it is one. */
+  obstacle(path: string): "ENOENT" | "ENOTDIR" | undefined {
+    const parts = path.split("/").slice(0, -1);
+    for (let length = 1; length <= parts.length; length++) {
+      const kind = this.kind(parts.slice(0, length).join("/"));
+      if (kind === undefined) return "ENOENT";
+      if (kind === "file") return "ENOTDIR";
+    }
+    return undefined;
+  }
+
+  isEmptied(directory: string): boolean {
+    return (this.emptied.get(directory) ?? 0) > this.nowMs;
+  }
+
+  content(path: string): string {
+    return this.writers.get(path)?.content ?? this.keys.get(path) ?? "";
+  }
+
+  /** The names in a directory, with their kinds and sizes, sorted. */
+  list(directory: string): string[] {
+    const prefix = directory === "" ? "" : `${directory}/`;
+    const names = new Set<string>();
+    const paths = [
+      ...this.keys.keys(),
+      ...this.writers.keys(),
+      ...this.localDirectories,
+      ...[...this.emptied.keys()].filter((emptied) => this.isEmptied(emptied)),
+    ];
+    for (const path of paths) {
+      if (!path.startsWith(prefix) || path === prefix) continue;
+      names.add(path.slice(prefix.length).split("/")[0] ?? "");
+    }
+    return [...names]
+      .filter(isValidName)
+      .map((name) => {
+        const kind = this.kind(prefix + name);
+        return kind === "file" ? `${name} ${this.content(prefix + name).length}` : `${name}/`;
+      })
+      .sort(compareKeys);
+  }
+
+  /** Whether the directory has something that only this mount knows of. */
+  hasLocalInside(directory: string): boolean {
+    const below = `${directory}/`;
+    const emptied = [...this.emptied.keys()].filter((path) => this.isEmptied(path));
+    const paths = [...this.writers.keys(), ...this.localDirectories, ...emptied];
+    return paths.some((path) => path.startsWith(below));
+  }
+
+  hasKeyBelow(directory: string): boolean {
+    const below = `${directory}/`;
+    return [...this.keys.keys()].some((key) => key.startsWith(below) && key !== below);
+  }
+
+  /** Readers of what the path stands for now; "doubtful" when that cannot be told. */
+  readersOf(path: string): "none" | "some" | "doubtful" {
+    let found: "none" | "doubtful" = "none";
+    for (const handle of this.handles.values()) {
+      if (handle.kind !== "reader" || handle.path !== path) continue;
+      if (handle.identity === "current") return "some";
+      if (handle.identity === "doubtful") found = "doubtful";
+    }
+    return found;
+  }
+
+  /** An object is there, or is replaced: directories above it are S3's, and hide what is written. */
+  store(key: string, content: string): void {
+    if (this.keys.has(key) && this.keys.get(key) !== content) this.#identify(key, "replaced");
+    this.keys.set(key, content);
+    const parts = key.split("/");
+    for (let length = 1; length < parts.length; length++) {
+      const directory = parts.slice(0, length).join("/");
+      this.localDirectories.delete(directory);
+      this.writers.delete(directory);
+    }
+  }
+
+  /** Another client stores an object. */
+  storeBehind(key: string, content: string): void {
+    if (this.keys.get(key) !== content) this.made.delete(key);
+    for (const handle of this.handles.values()) {
+      if (handle.kind === "writer" && handle.path === key) handle.contested = true;
+    }
+    this.store(key, content);
+  }
+
+  /** Another client deletes an object. */
+  remove(key: string): void {
+    this.#identify(key, "doubtful");
+    this.keys.delete(key);
+  }
+
+  /** This mount deletes an object. */
+  unlink(path: string): void {
+    this.#identify(path, "replaced");
+    this.keys.delete(path);
+    this.made.delete(path);
+    this.#leave(path);
+  }
+
+  /** This mount removes a directory, and an empty object that stood for it. */
+  removeDirectory(path: string): void {
+    if (this.emptied.delete(path)) this.keys.delete(`${path}/`);
+    this.localDirectories.delete(path);
+    this.#leave(path);
+  }
+
+  /** The directories of S3 above `path`, which has gone, stay a while. */
+  #leave(path: string): void {
+    const parts = path.split("/");
+    for (let length = 1; length < parts.length; length++) {
+      const directory = parts.slice(0, length).join("/");
+      if (this.localDirectories.has(directory)) continue;
+      this.emptied.set(directory, this.nowMs + this.rules.directoryMs);
+    }
+  }
+
+  /** The writer's content becomes an object. */
+  commit(writer: WriterModel): void {
+    writer.status = "stored";
+    if (this.writers.get(writer.path) === writer) this.writers.delete(writer.path);
+    this.made.add(writer.path);
+    this.store(writer.path, writer.content);
+  }
+
+  /** The writer gives up: its name is free, or the old object's again. */
+  abandon(writer: WriterModel, failure: string): void {
+    writer.status = "failed";
+    writer.failure = failure;
+    if (this.writers.get(writer.path) === writer) this.writers.delete(writer.path);
+  }
+
+  #identify(path: string, identity: ReaderModel["identity"]): void {
+    for (const handle of this.handles.values()) {
+      if (handle.kind !== "reader" || handle.path !== path) continue;
+      if (handle.identity !== "replaced") handle.identity = identity;
+    }
+  }
+}
