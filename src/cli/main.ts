@@ -4,7 +4,8 @@
  * into output and an exit status; whatever is heavy is loaded only by the command that needs it.
  */
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
+import { packageVersion } from "../base/version.ts";
 import { mountInBackground } from "./background.ts";
 import { type Command, parseCommand } from "./command.ts";
 import { CliError, exitStatusOf } from "./error.ts";
@@ -108,11 +109,6 @@ function checkNode(): void {
     "failure",
     `this is Node.js ${process.versions.node}, and mount-s3-ts needs ${NODE_MIN.join(".")} or later: install a newer one`,
   );
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 const [, programPath = "", ...args] = process.argv;

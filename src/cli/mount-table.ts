@@ -51,7 +51,7 @@ export const MOUNT_TABLE = {
     help: "Region of the bucket.",
     placeholder: "REGION",
     value: text,
-    default: "AWS_REGION, then what S3 says",
+    default: "AWS_REGION, the profile's, that of this EC2 instance, then what S3 says",
   },
   prefix: {
     group: BUCKET,
@@ -251,9 +251,10 @@ export const MOUNT_TABLE = {
   },
   "maximum-throughput-gbps": {
     group: PERFORMANCE,
-    help: "Throughput to aim at, in Gbit per second.",
+    help: "Throughput to aim at, in Gbit per second: opens one connection for each 0.4, 10 at least. It does not limit what they carry.",
     placeholder: "N",
     value: wholeNumber("Gbit per second", 1),
+    default: "64 connections",
   },
   "max-threads": {
     group: PERFORMANCE,

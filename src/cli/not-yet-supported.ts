@@ -11,20 +11,15 @@ import type { OptionTable } from "./option.ts";
 const OPTIONS: Readonly<Partial<Record<keyof MountValues, string | undefined>>> = {
   bind: undefined,
   "bucket-type": "general-purpose",
-  "ca-bundle": undefined,
   cache: undefined,
   "cache-block-size": undefined,
   "cache-xz": undefined,
-  "dual-stack": undefined,
   "fuse-backend": "native",
   "incremental-upload": undefined,
   "log-metrics": undefined,
   "max-cache-size": undefined,
-  "maximum-throughput-gbps": undefined,
   "otlp-endpoint": undefined,
   "otlp-export-interval": undefined,
-  "transfer-acceleration": undefined,
-  "user-agent-prefix": undefined,
 };
 
 /** Throws a usage error when `values`, or what they are to mount, ask for any of it. */
@@ -37,12 +32,6 @@ export function refuseNotYetSupported(values: MountValues, bucket: string): void
     const shown = typeof value === "string" ? ` ${value}` : "";
     const remedy = supported === undefined ? "leave it out" : `only ${supported} is`;
     throw new CliError("usage", `--${name}${shown} is not yet supported: ${remedy}`);
-  }
-  if (bucket.startsWith("arn:")) {
-    throw new CliError(
-      "usage",
-      `"${bucket}" is refused: access points by ARN are not yet supported; name a bucket or an access point alias`,
-    );
   }
   if (bucket.endsWith("--x-s3") && values["bucket-type"] === undefined) {
     throw new CliError(

@@ -71,6 +71,12 @@ function explain(failure: S3Error, options: ObjectClientOptions): MountError {
 }
 
 function remedyFor(failure: S3Error, options: ObjectClientOptions, endpoint: string): string {
+  if (failure.operation === "Endpoint" && failure.kind === "not-implemented") {
+    return "name the access point of one region, or the bucket itself";
+  }
+  if (failure.operation === "Endpoint") {
+    return "correct the bucket's name, or leave out the flag that does not go with it";
+  }
   switch (failure.kind) {
     case "no-such-bucket":
     case "not-found":
@@ -98,6 +104,12 @@ function remedyFor(failure: S3Error, options: ObjectClientOptions, endpoint: str
     case "network":
       if (failure.message.includes("wrong version number")) {
         return `${endpoint} does not speak TLS: write http:// instead of https://`;
+      }
+      if (failure.message.includes("altnames")) {
+        return "name the host as its certificate does; --force-path-style leaves the bucket out of the name";
+      }
+      if (failure.message.includes("certificate")) {
+        return "name the certificates of the authority that vouches for it with --ca-bundle";
       }
       return `is ${endpoint} up, and reachable from here?`;
     case "timeout":

@@ -6,8 +6,7 @@
  *                   └────────── unmounted from outside ──────────▲
  */
 
-import { readFileSync } from "node:fs";
-import { type Log, messageOf } from "../base/log.ts";
+import type { Log } from "../base/log.ts";
 import { MIB } from "../base/sizes.ts";
 import { absentMsOf, createFileSystem, errnoOf, type FileSystem, tgidOf } from "../fs/index.ts";
 import {
@@ -27,18 +26,14 @@ import {
 } from "../memory/index.ts";
 import { type Addon, addon as loadAddon } from "../native/index.ts";
 import { openReader } from "../read/index.ts";
-import {
-  createObjectClient,
-  environmentCredentials,
-  type ObjectClient,
-  type ObjectClientOptions,
-} from "../s3/index.ts";
+import { createObjectClient, type ObjectClient } from "../s3/index.ts";
 import { createUploader } from "../write/index.ts";
 import { checkAccess } from "./bucket-access.ts";
 import { type Environment, numberFrom } from "./environment.ts";
 import { MountError } from "./error.ts";
 import { inferredContentTypes, uploadChecksumsFor } from "./new-objects.ts";
 import type { MountOptions } from "./options.ts";
+import { storeOptions } from "./store-options.ts";
 
 /** What the process around a mount lends it. */
 export interface MountContext {
@@ -71,7 +66,7 @@ export async function mountBucket(options: MountOptions, context: MountContext):
   const native = loadAddon();
   const budgetBytes = budgetFor(options);
   const tuning = tuningFrom(context.environment);
-  const clientOptions = storeOptions(options, context, native);
+  const clientOptions = await storeOptions(options, context, native);
   const log = context.log.named("mount");
   const { region } = await checkAccess(clientOptions, options, log);
   const contentTypeOf = options.inferContentType ? await inferredContentTypes() : undefined;
@@ -99,35 +94,6 @@ function budgetFor({ memoryTargetBytes, writePartBytes }: MountOptions): number 
   );
 }
 
-function storeOptions(
-  options: MountOptions,
-  { log, environment }: MountContext,
-  native: Addon,
-): ObjectClientOptions {
-  const { bucket, region, endpointUrl, forcePathStyle, profile, noSignRequest } = options;
-  const bundle = environment["AWS_CA_BUNDLE"];
-  const attemptsMax = numberFrom(environment, "AWS_MAX_ATTEMPTS", 1, 9999);
-  const credentials = profile === undefined ? environmentCredentials(environment) : undefined;
-  return {
-    bucket,
-    region: region ?? (environment["AWS_REGION"] || undefined),
-    endpointUrl,
-    forcePathStyle,
-    profile,
-    noSignRequest,
-    ...(credentials && { credentials }),
-    proxy: environment,
-    ...(bundle && { caBundle: readBundle(bundle) }),
-    ...(attemptsMax !== undefined && { retry: { attemptsMax } }),
-    requesterPays: options.requesterPays,
-    expectedBucketOwner: options.expectedBucketOwner,
-    storageClass: options.storageClass,
-    encryption: options.sse && { algorithm: options.sse, kmsKeyId: options.sseKmsKeyId },
-    checksums: native,
-    log: log.named("s3"),
-  };
-}
-
 /** What mount-s3 lets its variables set, for those who know what they measure. */
 interface Tuning {
   readonly background: { readonly requestsMax?: number; readonly congestionThreshold?: number };
@@ -146,18 +112,6 @@ function tuningFrom(environment: Environment): Tuning {
     },
     windowBytesMax: number("MAX_PREFETCH_WINDOW_SIZE", Number.MAX_SAFE_INTEGER),
   };
-}
-
-function readBundle(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw new MountError(
-      `cannot read the certificates that AWS_CA_BUNDLE names, ${path}: ${messageOf(error)}: ` +
-        "correct the variable or unset it",
-      { cause: error },
-    );
-  }
 }
 
 interface Ends {

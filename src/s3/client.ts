@@ -31,7 +31,7 @@ import type {
 import type { ProxyEnvironment } from "./proxy.ts";
 import { DEFAULT_RETRY_POLICY, Retrier, type RetryPolicy, systemClock } from "./retry.ts";
 import { Sdk } from "./sdk.ts";
-import { defaultRegion, isPlainBucket, type Target, targetAt } from "./target.ts";
+import { isPlainBucket, type Target, targetAt } from "./target.ts";
 import { DEFAULT_TIMEOUTS, type Timeouts } from "./timeouts.ts";
 import { CONNECTIONS_MAX, Transport } from "./transport.ts";
 import {
@@ -47,11 +47,17 @@ import {
 
 export interface ObjectClientOptions {
   readonly bucket: string;
-  /** undefined: that of the environment or the shared files, else us-east-1. */
-  readonly region: string | undefined;
+  /** Of the bucket, if it is known; an ARN names its own. `findRegion` finds one. */
+  readonly region: string;
   /** undefined: the SDK's rules, which know Amazon's own endpoints. */
   readonly endpointUrl: string | undefined;
   readonly forcePathStyle: boolean;
+  /** Amazon's endpoints that are reached through its edge locations. */
+  readonly transferAcceleration?: boolean;
+  /** Amazon's endpoints that have IPv6 addresses too. */
+  readonly dualStack?: boolean;
+  /** What requests call themselves; "mount-s3-ts" when absent. */
+  readonly userAgent?: string;
   /** A profile of the shared configuration files, for credentials and region. */
   readonly profile: string | undefined;
   /** Send everything unsigned. */
@@ -94,7 +100,8 @@ class Client implements ObjectClient {
   readonly #asksRestoreStatus: boolean;
 
   constructor(options: ObjectClientOptions) {
-    const { bucket, endpointUrl, forcePathStyle, profile } = options;
+    const { bucket, endpointUrl, forcePathStyle, profile, region } = options;
+    const { dualStack = false, transferAcceleration = false, userAgent = "mount-s3-ts" } = options;
     const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
     this.#transport = new Transport({
       timeouts,
@@ -112,7 +119,6 @@ class Client implements ObjectClient {
           Date.now,
           options.log,
         );
-    const region = memoised(async () => options.region ?? (await defaultRegion(profile)));
     const transport = this.#transport;
     const retrier = this.#retrier;
     const sdk = new Sdk({
@@ -120,6 +126,9 @@ class Client implements ObjectClient {
       region,
       endpointUrl,
       forcePathStyle,
+      transferAcceleration,
+      dualStack,
+      userAgent,
       profile,
       credentials,
       transport,
@@ -127,12 +136,12 @@ class Client implements ObjectClient {
     });
     const target = memoised(
       async (): Promise<Target> =>
-        endpointUrl !== undefined && isPlainBucket(bucket)
-          ? targetAt(endpointUrl, bucket, await region(), forcePathStyle)
+        endpointUrl !== undefined && isPlainBucket(bucket) && !dualStack && !transferAcceleration
+          ? targetAt(endpointUrl, bucket, region, forcePathStyle)
           : sdk.resolveTarget(),
     );
     const commonHeaders = commonHeadersOf(options);
-    this.#path = new DirectPath({ transport, target, credentials, commonHeaders });
+    this.#path = new DirectPath({ transport, target, credentials, commonHeaders, userAgent });
     const { encryption, log, storageClass } = options;
     this.#encryption = encryption;
     this.#uploads = {

@@ -54,17 +54,25 @@ async function connect(route: Route, onread: OnReadOpts, signal: AbortSignal): P
   if (!origin.secure) {
     const { host, port, secure } = proxy === undefined ? origin : proxyAddress(proxy);
     const socket = secure
-      ? tls.connect({ host, port, ...tlsOptions(route, host, onread) })
-      : net.connect({ host, port, noDelay: true, onread });
+      ? tls.connect({ host: addressOf(host), port, ...tlsOptions(route, host, onread) })
+      : net.connect({ host: addressOf(host), port, noDelay: true, onread });
     return ready(socket, secure ? "secureConnect" : "connect", signal);
   }
   const options = tlsOptions(route, origin.host, onread);
   if (proxy === undefined) {
     const { host, port } = origin;
-    return ready(tls.connect({ host, port, ...options }), "secureConnect", signal);
+    return ready(tls.connect({ host: addressOf(host), port, ...options }), "secureConnect", signal);
   }
   const socket = await openTunnel(proxy, origin, signal);
   return ready(tls.connect({ ...options, socket }), "secureConnect", signal);
+}
+
+/**
+ * The host to connect to. Names below "localhost" are this machine (RFC 6761), which few resolvers know,
+ * and which buckets in the host name make of an endpoint here.
+ */
+function addressOf(host: string): string {
+  return host.endsWith(".localhost") ? "localhost" : host;
 }
 
 function proxyAddress(proxy: URL): Origin {

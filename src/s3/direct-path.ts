@@ -37,12 +37,12 @@ export interface DirectPathOptions {
   readonly credentials: CachedCredentials | undefined;
   /** Headers that all requests carry, of the kind of `DirectCall.signedHeaders`. */
   readonly commonHeaders: Readonly<Record<string, string>>;
+  readonly userAgent: string;
 }
 
 const PAYLOAD = "UNSIGNED-PAYLOAD";
 /** An HMAC-SHA256, as signatures are written. */
 const SIGNATURE = /\b[0-9a-f]{64}\b/g;
-const USER_AGENT = "mount-s3-ts";
 
 /** S3 refuses a request whose time differs by more than 15 minutes from its own. */
 const SKEW_MS_MAX = 14 * 60_000;
@@ -108,7 +108,7 @@ export class DirectPath {
       const parts = { method, path, query, headers, payload: PAYLOAD, timestamp };
       headers["authorization"] = resolved.signer.authorization(credentials, parts);
     }
-    headers["user-agent"] = USER_AGENT;
+    headers["user-agent"] = this.#options.userAgent;
     return this.#options.transport.send(
       {
         operation: call.operation,

@@ -33,3 +33,4 @@ export {
   type UploadedPart,
   type UploadPartRequest,
 } from "./object-client.ts";
+export { findRegion } from "./region.ts";

@@ -24,9 +24,11 @@ export interface SdkSendOptions extends HttpHandlerOptions {
 export class SdkHandler {
   readonly metadata = { handlerProtocol: "http/1.1" };
   readonly #transport: Transport;
+  readonly #userAgent: string;
 
-  constructor(transport: Transport) {
+  constructor(transport: Transport, userAgent: string) {
     this.#transport = transport;
+    this.#userAgent = userAgent;
   }
 
   async handle(
@@ -44,7 +46,7 @@ export class SdkHandler {
         method,
         origin: originOf(url),
         path: query === "" ? path : `${path}?${query}`,
-        headers,
+        headers: { ...headers, "user-agent": this.#userAgent },
         body: bodyOf(request.body),
       },
       options.signal,

@@ -5,6 +5,7 @@
 
 import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3";
 import type { HandlerExecutionContext } from "@smithy/types";
+import { messageOf } from "../base/log.ts";
 import type { CachedCredentials } from "./credentials.ts";
 import { S3Error } from "./error.ts";
 import { originOf } from "./origin.ts";
@@ -16,9 +17,12 @@ import type { Transport } from "./transport.ts";
 
 export interface SdkOptions {
   readonly bucket: string;
-  readonly region: () => Promise<string>;
+  readonly region: string;
   readonly endpointUrl: string | undefined;
   readonly forcePathStyle: boolean;
+  readonly transferAcceleration: boolean;
+  readonly dualStack: boolean;
+  readonly userAgent: string;
   readonly profile: string | undefined;
   /** undefined: requests are not signed. */
   readonly credentials: CachedCredentials | undefined;
@@ -64,26 +68,37 @@ export class Sdk {
   /** Where the SDK's endpoint rules say that the bucket is. */
   resolveTarget(): Promise<Target> {
     const name = { operation: "Endpoint" };
-    return this.run({ name }, ({ client, module }) =>
-      resolveTarget(client, new module.HeadBucketCommand({ Bucket: this.#options.bucket })),
-    );
+    return this.run({ name }, async ({ client, module }) => {
+      const command = new module.HeadBucketCommand({ Bucket: this.#options.bucket });
+      try {
+        return await resolveTarget(client, command);
+      } catch (error) {
+        if (error instanceof S3Error) throw error;
+        // Nothing was sent: what fails here is what was asked for.
+        throw new S3Error(messageOf(error), { kind: "rejected", ...name, cause: error });
+      }
+    });
   }
 
   async #load(): Promise<LoadedSdk> {
     const module = await import("@aws-sdk/client-s3");
-    const { credentials, endpointUrl, forcePathStyle, profile, region, retrier, transport } =
-      this.#options;
+    const { credentials, endpointUrl, forcePathStyle, profile, region, retrier } = this.#options;
+    const { dualStack, transferAcceleration, transport, userAgent } = this.#options;
     const config: S3ClientConfig = {
       region,
       forcePathStyle,
       maxAttempts: retrier.attemptsMax,
       retryStrategy: retrier.sdkStrategy,
-      requestHandler: new SdkHandler(transport),
+      requestHandler: new SdkHandler(transport, userAgent),
+      useArnRegion: true,
+      useAccelerateEndpoint: transferAcceleration,
       requestChecksumCalculation: "WHEN_REQUIRED",
       responseChecksumValidation: "WHEN_REQUIRED",
       expectContinueHeader: false,
       cacheMiddleware: true,
       credentials: async () => (await credentials?.get()) ?? NOBODY,
+      // Where the flag is not given, the environment or the shared files may still say it.
+      ...(dualStack ? { useDualstackEndpoint: true } : {}),
       ...(endpointUrl === undefined ? {} : { endpoint: endpointUrl }),
       ...(profile === undefined ? {} : { profile }),
       ...(credentials === undefined ? { signer: { sign: async (request) => request } } : {}),
@@ -108,9 +123,10 @@ async function resolveTarget(client: S3Client, command: ResolvingCommand): Promi
     { step: "build", name: "stopAtEndpoint" },
   );
   await client.send(command);
-  const scheme = endpoint?.properties?.authSchemes?.[0];
-  if (endpoint === undefined || scheme?.name !== "sigv4") {
-    const message = "buckets of this type are not supported: they need another kind of signature";
+  // Some endpoints take several; a multi-region one takes SigV4A only.
+  const scheme = endpoint?.properties?.authSchemes?.find(({ name }) => name === "sigv4");
+  if (endpoint === undefined || scheme === undefined) {
+    const message = "it needs signatures of another kind (SigV4A), which are not supported";
     throw new S3Error(message, { kind: "not-implemented", operation: "Endpoint" });
   }
   const { signingName, signingRegion } = scheme;

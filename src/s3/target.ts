@@ -18,26 +18,6 @@ export interface Target {
   readonly scope: SigningScope;
 }
 
-/** What S3 and the shared configuration files use where nobody says a region. */
-const FALLBACK_REGION = "us-east-1";
-
-/** The region of the environment or of the shared files, or us-east-1. */
-export async function defaultRegion(profile: string | undefined): Promise<string> {
-  const { loadConfig, NODE_REGION_CONFIG_FILE_OPTIONS, NODE_REGION_CONFIG_OPTIONS } = await import(
-    "@smithy/core/config"
-  );
-  const options = {
-    ...NODE_REGION_CONFIG_FILE_OPTIONS,
-    ...(profile === undefined ? {} : { profile }),
-  };
-  try {
-    return await loadConfig(NODE_REGION_CONFIG_OPTIONS, options)();
-  } catch {
-    // The loader fails when nobody names a region, which is no error here.
-    return FALLBACK_REGION;
-  }
-}
-
 const HOST_LABEL = /^[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]$/;
 
 /** Whether `targetAt` knows the rules for `bucket`: not for ARNs and directory buckets. */

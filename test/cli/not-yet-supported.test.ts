@@ -24,6 +24,10 @@ test.each([
   expect(() => parse(...args)).toThrow(message);
 });
 
+test("access points are named by ARN", () => {
+  expect(parse("arn:aws:s3:us-east-1:123456789012:accesspoint/a", "dir").kind).toBe("mount");
+});
+
 test("what is done anyway may be asked for", () => {
   expect(parse("bucket", "dir", "--bucket-type=general-purpose").kind).toBe("mount");
   expect(parse("bucket--use1-az4--x-s3", "dir", "--bucket-type=general-purpose").kind).toBe(

@@ -22,7 +22,8 @@ export class MinioProcess {
     this.#child = child;
   }
 
-  static async start(scratch: Scratch): Promise<MinioProcess> {
+  /** With a domain, buckets may also be named in the host: BUCKET.DOMAIN. */
+  static async start(scratch: Scratch, domain?: string): Promise<MinioProcess> {
     // Always set: vitest.config.ts knows where set-up builds it.
     const { MINIO_BIN: binary = "" } = process.env;
     if (!existsSync(binary)) {
@@ -54,6 +55,7 @@ export class MinioProcess {
         MINIO_UPDATE: "off",
         // A key to encrypt with, for those who ask for it.
         MINIO_KMS_SECRET_KEY: `tests:${Buffer.alloc(32, "k").toString("base64")}`,
+        ...(domain === undefined ? {} : { MINIO_DOMAIN: domain }),
       },
     });
     await becomesReady(endpoint, child);

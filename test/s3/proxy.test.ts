@@ -1,5 +1,4 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
 import type { ObjectClient } from "../../src/s3/index.ts";
 import { proxyFor } from "../../src/s3/proxy.ts";
+import { makeCertificates } from "../rigs/certificates.ts";
 import { clientFor, MemorySink, patternBytes } from "./client-under-test.ts";
 import {
   answering,
@@ -29,55 +29,9 @@ let client: ObjectClient | undefined;
 
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), "s3-test-"));
-  const openssl = (...args: string[]): void => {
-    execFileSync("openssl", args, { cwd: directory, stdio: "pipe" });
-  };
-  const subject = ["-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
-  openssl(
-    "req",
-    "-x509",
-    ...subject,
-    "-keyout",
-    "ca.key",
-    "-out",
-    "ca.pem",
-    "-days",
-    "2",
-    "-subj",
-    "/CN=Test CA",
-  );
-  openssl(
-    "req",
-    ...subject,
-    "-keyout",
-    "key.pem",
-    "-out",
-    "request.pem",
-    "-subj",
-    "/CN=localhost",
-    "-addext",
-    "subjectAltName=DNS:localhost,IP:127.0.0.1",
-  );
-  openssl(
-    "x509",
-    "-req",
-    "-in",
-    "request.pem",
-    "-CA",
-    "ca.pem",
-    "-CAkey",
-    "ca.key",
-    "-CAcreateserial",
-    "-out",
-    "cert.pem",
-    "-days",
-    "2",
-    "-copy_extensions",
-    "copy",
-  );
-  const read = (name: string): string => readFileSync(join(directory, name), "utf8");
-  tlsOptions = { key: read("key.pem"), cert: read("cert.pem") };
-  caBundle = read("ca.pem");
+  const certificates = makeCertificates(directory);
+  tlsOptions = certificates.server;
+  caBundle = certificates.authority;
 });
 
 afterAll(() => rmSync(directory, { recursive: true }));

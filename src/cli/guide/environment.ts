@@ -29,10 +29,24 @@ export const VARIABLES: readonly Variable[] = [
   },
   {
     names: ["AWS_EC2_METADATA_DISABLED"],
-    meaning: "true: do not ask the instance for keys.",
+    meaning: "true: do not ask the instance for keys nor for its region.",
   },
-  { names: ["AWS_REGION"], meaning: "Region, where --region does not say." },
-  { names: ["AWS_ENDPOINT_URL"], meaning: "Endpoint, where --endpoint-url does not say." },
+  {
+    names: ["AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"],
+    meaning: "Where the instance is asked instead, and IPv6 to ask at its address of that kind.",
+  },
+  {
+    names: ["AWS_REGION", "AWS_DEFAULT_REGION"],
+    meaning: "Region, where --region does not say.",
+  },
+  {
+    names: ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"],
+    meaning: "Endpoint, where --endpoint-url does not say.",
+  },
+  {
+    names: ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"],
+    meaning: "true: take no endpoint from the two variables above.",
+  },
   {
     names: ["AWS_CA_BUNDLE"],
     meaning: "PEM file of the certificates to trust, instead of those that Node.js trusts.",

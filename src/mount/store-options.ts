@@ -1,0 +1,137 @@
+/**
+ * What the options of a mount and the environment mean to the object store: which endpoint and region,
+ * whom to trust, and how requests call themselves.
+ */
+
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { release } from "node:os";
+import { type Log, messageOf } from "../base/log.ts";
+import { packageVersion } from "../base/version.ts";
+import type { Addon } from "../native/index.ts";
+import { environmentCredentials, findRegion, type ObjectClientOptions } from "../s3/index.ts";
+import { type Environment, numberFrom } from "./environment.ts";
+import { MountError } from "./error.ts";
+import type { MountOptions } from "./options.ts";
+
+/** Of the process that mounts. */
+interface Surroundings {
+  readonly log: Log;
+  readonly environment: Environment;
+}
+
+/** What mount-s3 reckons with for one connection, and its least number of them. */
+const GBPS_PER_CONNECTION = 0.4;
+const CONNECTIONS_MIN = 10;
+const CONNECTIONS_MAX = 10_000;
+
+/** @throws MountError for a variable or a file that cannot be used */
+export async function storeOptions(
+  options: MountOptions,
+  { log, environment }: Surroundings,
+  native: Addon,
+): Promise<ObjectClientOptions> {
+  const { bucket, dualStack, forcePathStyle, noSignRequest, profile } = options;
+  const { maximumThroughputGbps: gbps, transferAcceleration } = options;
+  const attemptsMax = numberFrom(environment, "AWS_MAX_ATTEMPTS", 1, 9999);
+  const credentials = profile === undefined ? environmentCredentials(environment) : undefined;
+  const caBundle = trustedCertificates(options, environment);
+  return {
+    bucket,
+    region: await regionFor(options, { log, environment }),
+    endpointUrl: endpointFor(options, environment),
+    forcePathStyle,
+    transferAcceleration,
+    dualStack,
+    userAgent: userAgentFor(options),
+    profile,
+    noSignRequest,
+    ...(credentials && { credentials }),
+    proxy: environment,
+    ...(caBundle !== undefined && { caBundle }),
+    ...(attemptsMax !== undefined && { retry: { attemptsMax } }),
+    ...(gbps !== undefined && { connectionsMax: connectionsFor(gbps) }),
+    requesterPays: options.requesterPays,
+    expectedBucketOwner: options.expectedBucketOwner,
+    storageClass: options.storageClass,
+    encryption: options.sse && { algorithm: options.sse, kmsKeyId: options.sseKmsKeyId },
+    checksums: native,
+    log: log.named("s3"),
+  };
+}
+
+/** Of the options or the environment; the shared files' is left to the SDK's rules. */
+function endpointFor(options: MountOptions, environment: Environment): string | undefined {
+  if (options.endpointUrl !== undefined) return options.endpointUrl;
+  if (environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"]?.toLowerCase() === "true")
+    return undefined;
+  return environment["AWS_ENDPOINT_URL_S3"] || environment["AWS_ENDPOINT_URL"] || undefined;
+}
+
+async function regionFor(options: MountOptions, context: Surroundings): Promise<string> {
+  const { environment, log } = context;
+  const { bucket, profile } = options;
+  const given = options.region ?? arnRegion(bucket);
+  if (given !== undefined) return given;
+  const endpointUrl = endpointFor(options, environment);
+  const asksInstance = endpointUrl === undefined;
+  const { region, isAssumed } = await findRegion({ environment, profile, asksInstance });
+  if (isAssumed && endpointUrl !== undefined) {
+    log.warn(
+      `no region was given for ${endpointUrl}: requests are signed for ${region}; if the server ` +
+        "refuses that, name its region with --region",
+    );
+  }
+  return region;
+}
+
+/** Undefined for a name, and for a multi-region access point. */
+function arnRegion(bucket: string): string | undefined {
+  return bucket.startsWith("arn:") ? bucket.split(":")[3] || undefined : undefined;
+}
+
+/** As mount-s3: enough connections to carry it. */
+function connectionsFor(gbps: number): number {
+  const count = Math.ceil(gbps / GBPS_PER_CONNECTION);
+  return Math.min(Math.max(count, CONNECTIONS_MIN), CONNECTIONS_MAX);
+}
+
+/** For the logs of servers: the program, what it runs on, and how the bucket is mounted. */
+function userAgentFor({ readOnly, userAgentPrefix }: MountOptions): string {
+  const words = [
+    `mount-s3-ts/${packageVersion()}`,
+    `os/linux#${release()}`,
+    `md/arch#${process.arch}`,
+    `md/nodejs#${process.versions.node}`,
+  ];
+  if (userAgentPrefix !== undefined) words.unshift(userAgentPrefix);
+  if (readOnly) words.push("md/mp-readonly");
+  return words.join(" ");
+}
+
+/** The certificates to trust instead of Node's own; undefined to trust those. */
+function trustedCertificates(options: MountOptions, environment: Environment): string | undefined {
+  const source = options.caBundle === undefined ? "AWS_CA_BUNDLE" : "--ca-bundle";
+  const path = options.caBundle ?? (environment["AWS_CA_BUNDLE"] || undefined);
+  if (path === undefined) return undefined;
+  const refuse = (why: string, cause?: unknown): never => {
+    const message = `cannot use the certificates that ${source} names, ${path}: ${why}`;
+    throw new MountError(`${message}: name a PEM file of certificates`, { cause });
+  };
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    return refuse(messageOf(error), error);
+  }
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g);
+  if (blocks === null) return refuse("there is no certificate in it");
+  for (const [index, block] of blocks.entries()) {
+    try {
+      new X509Certificate(block);
+    } catch (error) {
+      refuse(`certificate ${index + 1} of ${blocks.length} cannot be read: ${messageOf(error)}`);
+    }
+  }
+  return text;
+}
