@@ -11,16 +11,24 @@ import { SLOT_BYTES } from "./abi.ts";
 import { Slot } from "./request.ts";
 
 /** As many as requests may be in flight in the background: more WRITEs the kernel seldom sends. */
-const SLOTS_MAX = 64;
+const SLOTS_KEPT = 64;
+/**
+ * A program that writes to hundreds of files at once, each with a thread of its own, has as many WRITEs
+ * waiting for memory. They must not keep those from being received that memory is waiting for.
+ */
+const SLOTS_MAX = 512;
 
-/** What all slots need, in the unit that huge pages come in. */
+/** What all kept slots need, in the unit that huge pages come in. */
 const HUGE_PAGE_BYTES = 2 * 1024 * 1024;
-const POOL_BYTES = Math.ceil((SLOTS_MAX * SLOT_BYTES) / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES;
+const POOL_BYTES = Math.ceil((SLOTS_KEPT * SLOT_BYTES) / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES;
 
 export class SlotPool {
   readonly #memory: ArrayBuffer;
   readonly #free: Slot[] = [];
-  #madeCount = 0;
+  /** Beyond those kept: given up once few are needed again. */
+  #freeExtra: Slot[] = [];
+  #keptCount = 0;
+  #takenCount = 0;
 
   /** `allocate` gives memory that is resident only once touched: most slots never are. */
   constructor(allocate: (byteCount: number) => ArrayBuffer) {
@@ -29,20 +37,26 @@ export class SlotPool {
 
   /** Slots that were taken and not given back. */
   get takenCount(): number {
-    return this.#madeCount - this.#free.length;
+    return this.#takenCount;
   }
 
   /** A slot, or undefined when all are taken. */
   take(): Slot | undefined {
-    const free = this.#free.pop();
-    if (free !== undefined || this.#madeCount === SLOTS_MAX) return free;
-    const offset = this.#madeCount * SLOT_BYTES;
-    this.#madeCount += 1;
+    if (this.#takenCount === SLOTS_MAX) return undefined;
+    this.#takenCount += 1;
+    const free = this.#free.pop() ?? this.#freeExtra.pop();
+    if (free !== undefined) return free;
+    // As large as its request, in effect: what is not touched is not resident.
+    if (this.#keptCount === SLOTS_KEPT) return new Slot(new ArrayBuffer(SLOT_BYTES), 0, SLOT_BYTES);
+    const offset = this.#keptCount * SLOT_BYTES;
+    this.#keptCount += 1;
     return new Slot(this.#memory, offset, SLOT_BYTES);
   }
 
   give(slot: Slot): void {
-    assert(this.takenCount > 0, "a slot that is given back was taken");
-    this.#free.push(slot);
+    assert(this.#takenCount > 0, "a slot that is given back was taken");
+    this.#takenCount -= 1;
+    (slot.bytes.buffer === this.#memory ? this.#free : this.#freeExtra).push(slot);
+    if (this.#takenCount < SLOTS_KEPT / 2) this.#freeExtra = [];
   }
 }

@@ -23,9 +23,11 @@ export const SENDABLE_BYTES: number = 5 * MIB;
 const IDLE_MS = 1000;
 /** How long nothing may move before somebody is refused: less than a person takes for a hang. */
 const STUCK_MS = 30_000;
-/** Between two refusals: the blocks of one may be all that the others need. */
-const REFUSAL_PAUSE_MS = 1000;
-
+/**
+ * A write that waits keeps its payload, of up to a block, outside the pool. So many there is room for
+ * besides; of more writers, each one takes a block from the share for writing, down to half of it.
+ */
+const WAITING_WRITES = 64;
 export interface PartMemoryOptions {
   readonly pool: BlockPool;
   /** The size of parts that are not early. */
@@ -74,6 +76,7 @@ export class PartMemory {
   #returningBlocks = 0;
   /** Blocks that were granted and that the pool has to wait for. */
   #grantedBlocks = 0;
+  /** When a block last changed its owner. */
   #movedMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -100,14 +103,24 @@ export class PartMemory {
   /** `filler` is being written on. */
   noteWrite(filler: Filler): void {
     filler.writtenMs = this.#nowMs();
-    this.#movedMs = filler.writtenMs;
   }
 
   /** A block for somebody who need not have it: one that leaves enough for those who need one. */
   tryTake(filler: Filler): Block | undefined {
-    if (this.#line.size > 0 || this.#freeBlocks === 0) return undefined;
-    if (this.#leftAfterGrant < this.#sendableBlocks) return undefined;
-    const block = this.#pool.tryTake("write", filler.heldBlocks + filler.returningBlocks);
+    const held = filler.heldBlocks + filler.returningBlocks;
+    return this.#tryTake(filler, this.#limitBlocks, held);
+  }
+
+  /** The same for what many files share, which need not be fair to one. */
+  tryTakeShared(filler: Filler): Block | undefined {
+    return this.#tryTake(filler, this.#pool.writeBlocksMax, 0);
+  }
+
+  #tryTake(filler: Filler, limitBlocks: number, held: number): Block | undefined {
+    const free = this.#freeBlocks(limitBlocks);
+    if (this.#line.size > 0 || free === 0) return undefined;
+    if (this.#leftAfterGrant(free) < this.#sendableBlocks) return undefined;
+    const block = this.#pool.tryTake("write", held);
     if (block !== undefined) this.#hold(filler);
     return block;
   }
@@ -143,7 +156,7 @@ export class PartMemory {
     this.#returningBlocks += filler.heldBlocks;
     filler.returningBlocks += filler.heldBlocks;
     filler.heldBlocks = 0;
-    this.noteWrite(filler);
+    this.#movedMs = this.#nowMs();
   }
 
   giveHeld(filler: Filler, blocks: readonly Block[]): void {
@@ -165,20 +178,28 @@ export class PartMemory {
     this.#serve();
   }
 
-  get #freeBlocks(): number {
-    const used = this.#heldBlocks + this.#returningBlocks + this.#grantedBlocks;
-    return Math.max(0, this.#pool.writeBlocksMax - used);
+  /** How many blocks writers may hold while there is another way to get on. */
+  get #limitBlocks(): number {
+    const { writeBlocksMax } = this.#pool;
+    const payloads = Math.max(0, this.#fillers.size - WAITING_WRITES);
+    return Math.max(Math.ceil(writeBlocksMax / 2), writeBlocksMax - payloads);
   }
 
-  /** What is there, now or soon, for others once one block more is granted. */
-  get #leftAfterGrant(): number {
-    return this.#freeBlocks - 1 + this.#returningBlocks;
+  #freeBlocks(limitBlocks: number): number {
+    const used = this.#heldBlocks + this.#returningBlocks + this.#grantedBlocks;
+    return Math.max(0, limitBlocks - used);
+  }
+
+  /** What is there of `free`, now or soon, for others once one block more is granted. */
+  #leftAfterGrant(free: number): number {
+    return free - 1 + this.#returningBlocks;
   }
 
   #hold(filler: Filler): void {
     filler.heldBlocks += 1;
     this.#heldBlocks += 1;
-    this.noteWrite(filler);
+    filler.writtenMs = this.#nowMs();
+    this.#movedMs = filler.writtenMs;
   }
 
   #serve(): void {
@@ -187,8 +208,12 @@ export class PartMemory {
       if (next === undefined || !this.#mayGrant(next)) break;
       this.#grant(next);
     }
-    if (this.#line.size > 0) this.#press();
-    else this.#stopTimer();
+    if (this.#line.size === 0 || this.#isMoving) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    } else {
+      this.#timer ??= setTimeout(() => this.#lookAgain(), Math.min(IDLE_MS, this.#stuckMs));
+    }
   }
 
   /** Who in line lacks the fewest blocks to a part that can be sent. */
@@ -208,16 +233,36 @@ export class PartMemory {
   }
 
   #mayGrant(filler: Filler): boolean {
-    if (this.#freeBlocks === 0) return false;
-    const left = this.#leftAfterGrant;
+    if (this.#isSafe(filler, this.#limitBlocks)) return true;
+    if (this.#isMoving || this.#askForPart() || this.#canSomebodyFinish()) return false;
+    return this.#isSafe(filler, this.#pool.writeBlocksMax);
+  }
+
+  /** Whether one block more for `filler` leaves enough for somebody to finish a part. */
+  #isSafe(filler: Filler, limitBlocks: number): boolean {
+    const free = this.#freeBlocks(limitBlocks);
+    if (free === 0) return false;
+    const left = this.#leftAfterGrant(free);
     if (left >= this.#sendableBlocks) return true;
+    const heldMost = Math.max(filler.heldBlocks + 1, this.#heldMostBlocks());
+    return left >= this.#sendableBlocks - heldMost;
+  }
+
+  /** Whether the one nearest to a part needs nothing but to go on. */
+  #canSomebodyFinish(): boolean {
+    const free = this.#freeBlocks(this.#limitBlocks);
+    return free >= this.#sendableBlocks - this.#heldMostBlocks();
+  }
+
+  /** Of those who fill a part and are not idle. */
+  #heldMostBlocks(): number {
     const idleSinceMs = this.#nowMs() - IDLE_MS;
-    let heldMost = filler.heldBlocks + 1;
+    let heldMost = 0;
     for (const { heldBlocks, sendEarly, waiter, writtenMs } of this.#fillers) {
       const isIdle = waiter === undefined && writtenMs < idleSinceMs;
       if (sendEarly !== undefined && !isIdle) heldMost = Math.max(heldMost, heldBlocks);
     }
-    return left >= this.#sendableBlocks - heldMost;
+    return heldMost;
   }
 
   #grant(filler: Filler): void {
@@ -248,42 +293,29 @@ export class PartMemory {
     return this.#returningBlocks + this.#grantedBlocks > 0;
   }
 
-  /** Nobody in line can be served now: finds somebody who can give memory back, or waits for it. */
-  #press(): void {
-    if (this.#isMoving || this.#askForPart()) {
-      this.#stopTimer();
-      return;
-    }
-    const stuckAtMs = this.#movedMs + this.#stuckMs;
-    const pauseMs = Math.min(REFUSAL_PAUSE_MS, this.#stuckMs);
-    this.#timer ??= setTimeout(
-      () => {
-        this.#timer = undefined;
-        this.#refuseOne();
-      },
-      Math.max(stuckAtMs - this.#nowMs(), pauseMs),
-    );
-  }
-
   /** Has the part of somebody sent, of those who have one that of who has not written for longest. */
   #askForPart(): boolean {
     const byAge = [...this.#fillers].sort((a, b) => a.writtenMs - b.writtenMs);
     return byAge.some((filler) => filler.sendEarly?.() === true);
   }
 
-  #refuseOne(): void {
+  /** Somebody may have become idle meanwhile, or everybody been stuck for too long. */
+  #lookAgain(): void {
+    this.#timer = undefined;
     const sinceMs = this.#nowMs() - this.#stuckMs;
-    if (this.#movedMs <= sinceMs) {
-      const late = [...this.#line]
-        .reverse()
-        .filter(({ waiter }) => waiter !== undefined && waiter.sinceMs <= sinceMs);
-      // Who holds something frees it for the others.
-      const refused = late.find(({ heldBlocks }) => heldBlocks > 0) ?? late[0];
-      const waiter = refused?.waiter;
-      waiter?.leave();
-      waiter?.settled.reject(this.#exhausted());
-    }
+    if (!this.#isMoving && this.#movedMs <= sinceMs) this.#refuseOne(sinceMs);
     this.#serve();
+  }
+
+  #refuseOne(sinceMs: number): void {
+    const late = [...this.#line]
+      .reverse()
+      .filter(({ waiter }) => waiter !== undefined && waiter.sinceMs <= sinceMs);
+    // Who holds something frees it for the others.
+    const refused = late.find(({ heldBlocks }) => heldBlocks > 0) ?? late[0];
+    const waiter = refused?.waiter;
+    waiter?.leave();
+    waiter?.settled.reject(this.#exhausted());
   }
 
   #exhausted(): MemoryError {
@@ -293,10 +325,5 @@ export class PartMemory {
         `${this.#heldBlocks} of ${this.#pool.writeBlocksMax} MiB, each less than can be sent before it is ` +
         "closed, and none was written on meanwhile; raise the memory target or write fewer files at once",
     );
-  }
-
-  #stopTimer(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
   }
 }

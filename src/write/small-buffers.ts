@@ -49,7 +49,7 @@ export class SmallBuffers {
   }
 
   #newShelf(): Shelf | undefined {
-    const block = this.#memory.tryTake(this.#filler);
+    const block = this.#memory.tryTakeShared(this.#filler);
     if (block === undefined) return undefined;
     const shelf: Shelf = { block, free: [] };
     for (let at = BLOCK_BYTES - SMALL_BYTES; at >= 0; at -= SMALL_BYTES) {

@@ -8,7 +8,9 @@ import { ENTRY_OUT } from "../../src/fuse/abi.ts";
 import { request, u64 } from "./requests.ts";
 import { attributesOf, entryOf, Failure, served, settled } from "./served.ts";
 
-const SLOTS = 64;
+const SLOTS = 512;
+/** Requests that are served before the event loop has its turn. */
+const TURN = 64;
 const IDLE = { pendingRequests: 0, parkedSlots: 0 };
 
 describe("a request", () => {
@@ -211,17 +213,19 @@ describe("WRITE", () => {
       unlink: () => {},
     });
     const write = (i: number): Buffer => request.write({ unique: 2 * i }, 1, 0, Buffer.from("x"));
-    kernel.deliver(...Array.from({ length: SLOTS }, (_, i) => write(i)));
+    for (let from = 0; from < SLOTS; from += TURN) {
+      kernel.deliver(...Array.from({ length: TURN }, (_, i) => write(from + i)));
+    }
     expect(kernel.isPaused).toBe(true);
     expect(session.gauges).toEqual({ pendingRequests: SLOTS, parkedSlots: SLOTS });
 
-    kernel.deliver(request.unlink({ unique: 1000 }, "a"));
+    kernel.deliver(request.unlink({ unique: 10_000 }, "a"));
     expect(kernel.waitingCount).toBe(1);
     waiting[5]?.(1);
     await settled();
     expect(kernel.isPaused).toBe(false);
     kernel.deliver();
-    expect(kernel.replyTo(1000).errno).toBe(0);
+    expect(kernel.replyTo(10_000).errno).toBe(0);
 
     for (const resolve of waiting) resolve(1);
     await settled();
