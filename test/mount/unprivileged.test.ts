@@ -144,6 +144,17 @@ test("--auto-unmount clears the mount of a process that was killed", async () =>
   await expect.poll(() => scratch.mounts(), { timeout: 10_000 }).not.toContain(directory);
 });
 
+test("--noexec is passed on to fusermount3, read-only mounts likewise", async () => {
+  const directory = directoryOfNobody();
+  const child = await mountAsNobody(directory, ["-o", "noexec,ro"]);
+  const lines = (await readFile("/proc/self/mounts", "utf8")).split("\n");
+  const [, , , options = ""] =
+    lines.find((line) => line.includes(` ${directory} `))?.split(" ") ?? [];
+  expect(options.split(",")).toEqual(expect.arrayContaining(["ro", "noexec", "nosuid", "nodev"]));
+  child.signal("SIGTERM");
+  expect((await child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
+});
+
 test("--allow-other is refused where fuse.conf does not allow it, with what to write there", async () => {
   const directory = directoryOfNobody();
   const empty = join(scratch.makeDirectory("etc"), "fuse.conf");
