@@ -67,7 +67,7 @@ export class NameOperations {
     if (directory.kind === "file") {
       throw new InodeError("not-directory", `${JSON.stringify(directory.key)} is a file`);
     }
-    await this.#core.superblock.removeDirectory(directory);
+    await this.#core.superblock.removeDirectory(directory, this.#core.options.allowDelete);
   }
 
   /** Refused, without asking S3: objects cannot be renamed, and compatible servers pretend to. */

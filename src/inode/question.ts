@@ -44,13 +44,17 @@ export async function askForDirectory(store: Store, prefix: string): Promise<boo
 }
 
 /**
- * One LIST of a directory that should be empty: whether an object of the directory's own name (a
- * "marker") is left; undefined when more than that is.
+ * One LIST of a directory that should be empty. A "marker" is an empty object of the directory's own
+ * name; one with content, which nobody can see in the mount, is more than that.
  */
-export async function askForMarker(store: Store, prefix: string): Promise<boolean | undefined> {
-  const page = await store.list({ prefix, maxKeys: 2 });
+export async function askForContent(
+  store: Store,
+  prefix: string,
+): Promise<"nothing" | "marker" | "more"> {
+  const { objects, continuationToken } = await store.list({ prefix, maxKeys: 2 });
   // A page may hold less than was asked for.
-  const isMore = page.continuationToken !== undefined;
-  if (isMore || page.objects.some(({ key }) => key !== prefix)) return undefined;
-  return page.objects.length > 0;
+  const isMore = continuationToken !== undefined;
+  if (isMore || objects.some(({ key, sizeBytes }) => key !== prefix || sizeBytes > 0))
+    return "more";
+  return objects.length === 0 ? "nothing" : "marker";
 }

@@ -17,9 +17,9 @@ import type { MetadataTtl } from "./metadata-ttl.ts";
 import { checkName } from "./name.ts";
 import {
   type Answer,
+  askForContent,
   askForDirectory,
   askForFile,
-  askForMarker,
   askForName,
   type Store,
 } from "./question.ts";
@@ -204,15 +204,20 @@ export class Superblock {
     this.#sightings.remove(file);
   }
 
-  /** Removes an empty directory that exists in this mount only, or was emptied by it. */
-  async removeDirectory(directory: DirectoryInode): Promise<void> {
+  /**
+   * Removes an empty directory: one that exists in this mount only and, with `mayDelete`, one that it
+   * has emptied or that nothing but a marker makes, which is deleted.
+   */
+  async removeDirectory(directory: DirectoryInode, mayDelete: boolean): Promise<void> {
     this.#checkEmpty(directory);
     if (directory.state.status === "remote") {
-      if (directory.emptiedUntilMs <= this.#now()) throw remoteDirectory(directory);
-      const isMarked = await askForMarker(this.#store, directory.prefix);
-      if (isMarked === undefined) throw notEmpty(directory);
-      // An empty object that stood for the directory; what it held, this mount has deleted.
-      if (isMarked) await this.#store.delete(directory.prefix);
+      if (!mayDelete) throw remoteDirectory(directory);
+      const wasEmptied = directory.emptiedUntilMs > this.#now();
+      const content = await askForContent(this.#store, directory.prefix);
+      if (content === "more") {
+        throw wasEmptied ? notEmpty(directory) : remoteDirectory(directory);
+      }
+      if (content === "marker") await this.#store.delete(directory.prefix);
       this.#checkEmpty(directory);
     }
     this.#sightings.remove(directory);

@@ -98,7 +98,7 @@ describe("rmdir", () => {
   test("is EPERM for what S3 has, ENOTDIR for a file, EROFS on a read-only mount", async () => {
     const setup = rig({ allowDelete: true });
     setup.bucket.store("dir/file");
-    setup.bucket.store("marked/");
+    setup.bucket.store("marked/", "content that nobody sees");
     setup.bucket.store("file");
     expect(await errnoFrom(() => setup.fs.rmdir(ROOT, "dir"))).toBe(EPERM);
     expect(await errnoFrom(() => setup.fs.rmdir(ROOT, "marked"))).toBe(EPERM);
@@ -108,11 +108,24 @@ describe("rmdir", () => {
   });
 });
 
+test("rmdir of what only a marker makes deletes the marker, where deleting is allowed", async () => {
+  for (const [allowDelete, errno, keys] of [
+    [false, EPERM, ["marked/"]],
+    [true, 0, []],
+  ] as const) {
+    const setup = rig({ allowDelete });
+    setup.bucket.store("marked/");
+    await setup.fs.lookup(ROOT, "marked");
+    expect(await errnoFrom(() => setup.fs.rmdir(ROOT, "marked"))).toBe(errno);
+    expect([...setup.bucket.objects.keys()]).toEqual(keys);
+  }
+});
+
 describe("removing a tree through the mount", () => {
   test("works to the end, though directories of S3 vanish with their last key", async () => {
     const setup = rig({ allowDelete: true });
     for (const key of ["t/a/1", "t/a/2", "t/b/c/3", "t/b/4", "t/m/", "t/m/5"]) {
-      setup.bucket.store(key, key);
+      setup.bucket.store(key, key.endsWith("/") ? "" : key);
     }
     await removeTree(setup, ROOT, "t");
     expect([...setup.bucket.objects.keys()]).toEqual([]);

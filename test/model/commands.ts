@@ -328,8 +328,9 @@ function expectedOfRmdir(model: TreeModel, path: string): string {
   if (kind === "file") return "ENOTDIR";
   if (model.hasLocalInside(path)) return "ENOTEMPTY";
   if (model.localDirectories.has(path)) return "ok";
-  if (!model.isEmptied(path)) return "EPERM";
-  return model.hasKeyBelow(path) ? "ENOTEMPTY" : "ok";
+  if (!model.rules.allowDelete) return "EPERM";
+  if (!model.hasContent(path)) return "ok";
+  return model.isEmptied(path) ? "ENOTEMPTY" : "EPERM";
 }
 
 export const unlink = (path: string): Step =>

@@ -126,9 +126,12 @@ export class TreeModel {
     return paths.some((path) => path.startsWith(below));
   }
 
-  hasKeyBelow(directory: string): boolean {
+  /** Whether S3 has more of the directory than an empty object that stands for it. */
+  hasContent(directory: string): boolean {
     const below = `${directory}/`;
-    return [...this.keys.keys()].some((key) => key.startsWith(below) && key !== below);
+    return [...this.keys].some(
+      ([key, content]) => key.startsWith(below) && (key !== below || content !== ""),
+    );
   }
 
   /** Readers of what the path stands for now; "doubtful" when that cannot be told. */
@@ -179,7 +182,8 @@ export class TreeModel {
 
   /** This mount removes a directory, and an empty object that stood for it. */
   removeDirectory(path: string): void {
-    if (this.emptied.delete(path)) this.keys.delete(`${path}/`);
+    this.keys.delete(`${path}/`);
+    this.emptied.delete(path);
     this.localDirectories.delete(path);
     this.#leave(path);
   }

@@ -288,4 +288,26 @@ export const directoriesScenarios: readonly Scenario[] = [
       expect(await namesIn(tree)).toEqual(["made"]);
     },
   },
+  {
+    name: "with --allow-delete a directory that only a marker makes is removed, marker and all",
+    flags: { allowDelete: true },
+    async run({ tree, bucket }) {
+      await bucket.put("marker/", "");
+      await bucket.put("kept/file", "");
+      await tree.rmdir("marker");
+      await expectErrno("ENOENT", tree.stat("marker"));
+      await expectErrno("EPERM", tree.rmdir("kept"));
+      expect(await bucket.keys()).toEqual(["kept/file"]);
+    },
+  },
+  {
+    name: "a marker with content, which nobody can see, is not deleted by removing its directory",
+    flags: { allowDelete: true },
+    needs: ["any-key"],
+    async run({ tree, bucket }) {
+      await bucket.put("marker/", "hidden content");
+      await expectErrno("EPERM", tree.rmdir("marker"));
+      expect((await bucket.get("marker/"))?.toString()).toBe("hidden content");
+    },
+  },
 ];

@@ -2,6 +2,7 @@
 
 import { archivedScenarios } from "./archived.ts";
 import { attributesScenarios } from "./attributes.ts";
+import { cachingScenarios } from "./caching.ts";
 import { consistencyScenarios } from "./consistency.ts";
 import { descriptorsScenarios } from "./descriptors.ts";
 import { directoriesScenarios } from "./directories.ts";
@@ -26,6 +27,7 @@ import { writingScenarios } from "./writing.ts";
 export const scenarios: readonly Scenario[] = [
   ...readingScenarios,
   ...consistencyScenarios,
+  ...cachingScenarios,
   ...namesScenarios,
   ...shadowingScenarios,
   ...listingScenarios,
