@@ -10,7 +10,7 @@
  *     └──── failure, abort ────┴────▶ failed (clean-up runs; abort and complete wait for it)
  */
 
-import { inBackground, messageOf } from "../base/log.ts";
+import { inBackground } from "../base/log.ts";
 import type { Block } from "../memory/index.ts";
 import type { Stored, UploadedPart } from "../s3/index.ts";
 import type { Upload, UploadParts, UploadTarget } from "./contract.ts";
@@ -22,9 +22,7 @@ import type { RunningSum } from "./running-sum.ts";
 import { SentParts } from "./sent-parts.ts";
 import { SMALL_BYTES } from "./small-buffers.ts";
 import { UploadPace } from "./upload-pace.ts";
-
-/** For the clean-up after a failure, which somebody in close(2) waits for. */
-const ABORT_MS = 30_000;
+import { withdrawUpload } from "./withdrawal.ts";
 
 interface Failed {
   readonly error: unknown;
@@ -352,14 +350,7 @@ export class SequentialUpload implements Upload {
       // It was never created, and that is the failure being cleaned up after.
       return;
     }
-    try {
-      await client.abortUpload(key, uploadId, AbortSignal.timeout(ABORT_MS));
-    } catch (error) {
-      log.warn(
-        `the parts of the failed upload of ${JSON.stringify(key)} stay in the bucket, unseen but ` +
-          `billed, until a lifecycle rule or AbortMultipartUpload removes them: ${messageOf(error)}`,
-      );
-    }
+    await withdrawUpload({ client, key, uploadId, log });
   }
 
   #throwIfFailed(): void {
