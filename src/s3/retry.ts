@@ -142,9 +142,10 @@ export class Retrier {
     }
   }
 
-  /** A request or two that fail are everyday; one that fails again and again is an outage. */
+  /** A request or two that fail are everyday; failing again and again, or silence, is an outage. */
   #tell(failures: number, delayMs: number, error: unknown): void {
-    const isOutage = failures >= OUTAGE_FAILURES;
+    const isSilent = error instanceof S3Error && error.kind === "timeout";
+    const isOutage = isSilent || failures >= OUTAGE_FAILURES;
     const omitted = isOutage ? this.#warnings.admit("outage") : undefined;
     if (omitted === undefined && !this.#log.debugEnabled) return;
     const next = `attempt ${failures + 1} of ${this.#policy.attemptsMax}`;

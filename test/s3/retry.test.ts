@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import { silentLog } from "../../src/base/log.ts";
 import { S3Error, type S3ErrorKind } from "../../src/s3/index.ts";
 import { DEFAULT_RETRY_POLICY, Retrier, type RetryClock, systemClock } from "../../src/s3/retry.ts";
 import { connector } from "./client-under-test.ts";
@@ -23,6 +24,40 @@ function heldClock(random: number): RetryClock & { readonly slept: number[] } {
 function failing(kind: S3ErrorKind, retryAfterMs = 0): () => Promise<never> {
   return () => Promise.reject(new S3Error("x", { kind, operation: "Test", retryAfterMs }));
 }
+
+describe("the log", () => {
+  async function linesOf(kind: S3ErrorKind, debugEnabled: boolean): Promise<readonly string[]> {
+    const lines: string[] = [];
+    const log = {
+      ...silentLog,
+      debugEnabled,
+      debug: (message: string) => lines.push(`debug ${message}`),
+      warn: (message: string) => lines.push(`warn ${message}`),
+    };
+    const policy = { ...DEFAULT_RETRY_POLICY, attemptsMax: 5 };
+    await expect(new Retrier(policy, heldClock(1), log).run(failing(kind))).rejects.toThrow();
+    return lines;
+  }
+
+  test("warns of an outage at its third failure, and once in a while", async () => {
+    expect(await linesOf("network", false)).toEqual([
+      "warn Test failed: x; attempt 4 of 5 follows in 400 ms",
+    ]);
+    expect(await linesOf("timeout", false)).toEqual([
+      "warn Test failed: x; attempt 2 of 5 follows in 100 ms",
+    ]);
+  });
+
+  test("tells of every attempt when it is to", async () => {
+    const lines = await linesOf("network", true);
+    expect(lines.map((line) => line.split("; ")[1])).toEqual([
+      "attempt 2 of 5 follows in 100 ms",
+      "attempt 3 of 5 follows in 200 ms",
+      "attempt 4 of 5 follows in 400 ms",
+      "attempt 5 of 5 follows in 800 ms",
+    ]);
+  });
+});
 
 describe("pauses", () => {
   test("double up to the cap, over ten attempts", async () => {
