@@ -84,6 +84,16 @@ export class Weather {
     }
   }
 
+  /** The server hangs, and goes on after `use` has run. */
+  async whileServerIsSilent(use: () => Promise<void>): Promise<void> {
+    this.sandbox.freeze();
+    try {
+      await use();
+    } finally {
+      this.sandbox.thaw();
+    }
+  }
+
   /** Unmounts unless that has happened, and fails if anything is left. */
   async close(): Promise<void> {
     try {

@@ -90,6 +90,15 @@ export class SandboxProcess implements Server {
     await this.#end("SIGKILL");
   }
 
+  /** Takes connections, as the kernel does for it, and answers nothing until `thaw`. */
+  freeze(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#child.kill("SIGCONT");
+  }
+
   /** The same server again, at the same port, with what its directory holds. */
   async restart(): Promise<SandboxProcess> {
     return SandboxProcess.start({ ...this.#request, port: this.port });
