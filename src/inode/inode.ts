@@ -149,6 +149,19 @@ export function isRestoreUnknown({ storageClass, restored }: ObjectInfo): boolea
   return isArchiveClass(storageClass) && restored === undefined;
 }
 
+/** S3's clock and this machine's, which times what it has stored itself, differ, as do their ways of rounding. */
+const SAME_TIME_MS = 2000;
+
+/**
+ * What S3 says now of a version that is known: its time stays as it was first told, or programs that
+ * compare times (tar, vim, git) would take the file for changed.
+ */
+export function withKnownTime(known: ObjectInfo, seen: ObjectInfo): ObjectInfo {
+  const { lastModifiedMs } = known;
+  const differenceMs = Math.abs(seen.lastModifiedMs - lastModifiedMs);
+  return differenceMs > 0 && differenceMs < SAME_TIME_MS ? { ...seen, lastModifiedMs } : seen;
+}
+
 /** Whether two answers of S3 speak of the same bytes. */
 export function isSameVersion(a: ObjectInfo, b: ObjectInfo): boolean {
   if (a.etag !== b.etag || a.sizeBytes !== b.sizeBytes) return false;

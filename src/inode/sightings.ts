@@ -16,6 +16,7 @@ import {
   isRestoreUnknown,
   isSameVersion,
   sizeAndTime,
+  withKnownTime,
 } from "./inode.ts";
 import { InodeTable } from "./inode-table.ts";
 import { type Lifetimes, lifetimesOf, type MetadataTtl } from "./metadata-ttl.ts";
@@ -99,7 +100,6 @@ export class Sightings {
   ): Inode {
     const child = parent.children.get(name);
     if (child !== undefined && this.isUnlisted(child)) return child;
-    const state = { status: "remote", object: seen.object } as const;
     let file: FileInode;
     if (
       child?.kind === "file" &&
@@ -107,8 +107,10 @@ export class Sightings {
       isSameVersion(child.state.object, seen.object)
     ) {
       file = child;
-      file.state = state;
+      const object = withKnownTime(child.state.object, seen.object);
+      file.state = { status: "remote", object };
     } else {
+      const state = { status: "remote", object: seen.object } as const;
       file = new FileInode(this.table.takeIno(), { parent, name }, state);
       this.#attachSeen(file, seen.seenAtMs);
     }

@@ -173,7 +173,7 @@ export class Superblock {
       key: file.key,
       sizeBytes,
       etag: stored.etag,
-      lastModifiedMs: nowMs,
+      lastModifiedMs: Math.floor(nowMs / 1000) * 1000,
       storageClass: undefined,
       restored: false,
     };

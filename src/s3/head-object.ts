@@ -4,7 +4,7 @@ import { badAnswer } from "./answer-error.ts";
 import type { ChecksumAlgorithm } from "./checksum.ts";
 import type { DirectPath } from "./direct-path.ts";
 import { type Encryption, encryptionMismatch } from "./encryption.ts";
-import type { ObjectInfo, StoredInfo } from "./object-client.ts";
+import { type ObjectInfo, parseLastModified, type StoredInfo } from "./object-client.ts";
 import type { Headers } from "./response-head.ts";
 
 const CALL = { operation: "HeadObject", method: "HEAD" } as const;
@@ -43,12 +43,11 @@ function objectInfo(key: string, headers: Headers, status: number): ObjectInfo {
   const call = { ...CALL, key };
   const length = headers["content-length"];
   if (length === undefined) throw badAnswer(call, status, "it does not say how long the object is");
-  const lastModifiedMs = Date.parse(headers["last-modified"] ?? "");
   return {
     key,
     sizeBytes: Number(length),
     etag: headers["etag"] ?? "",
-    lastModifiedMs: Number.isNaN(lastModifiedMs) ? 0 : lastModifiedMs,
+    lastModifiedMs: parseLastModified(headers["last-modified"]),
     storageClass: headers["x-amz-storage-class"],
     // 'ongoing-request="false", expiry-date="…"' once a restored copy exists.
     restored: headers["x-amz-restore"]?.includes('ongoing-request="false"') ?? false,

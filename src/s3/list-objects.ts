@@ -6,7 +6,12 @@
 
 import { badAnswer } from "./answer-error.ts";
 import type { DirectCall, DirectPath } from "./direct-path.ts";
-import type { ListPage, ListRequest, ObjectInfo } from "./object-client.ts";
+import {
+  type ListPage,
+  type ListRequest,
+  type ObjectInfo,
+  parseLastModified,
+} from "./object-client.ts";
 import { ProtocolError, quoted } from "./protocol-error.ts";
 import { forEachElement, textOf } from "./xml.ts";
 
@@ -70,7 +75,6 @@ function parseObject(
 ): ObjectInfo {
   const size = required(inside, "Size");
   if (!/^\d{1,15}$/.test(size)) throw new ProtocolError("a size in its listing is no number");
-  const lastModifiedMs = Date.parse(textOf(inside, "LastModified") ?? "");
   const restored =
     textOf(inside, "IsRestoreInProgress") === "false" &&
     textOf(inside, "RestoreExpiryDate") !== undefined;
@@ -78,7 +82,7 @@ function parseObject(
     key: decode(required(inside, "Key")),
     sizeBytes: Number(size),
     etag: textOf(inside, "ETag") ?? "",
-    lastModifiedMs: Number.isNaN(lastModifiedMs) ? 0 : lastModifiedMs,
+    lastModifiedMs: parseLastModified(textOf(inside, "LastModified")),
     storageClass: textOf(inside, "StorageClass"),
     restored: restoreStatus ? restored : undefined,
   };

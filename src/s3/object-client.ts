@@ -20,6 +20,15 @@ export interface ObjectInfo {
   readonly restored: boolean | undefined;
 }
 
+/**
+ * When an object was stored, from a header or a listing, in whole seconds: headers tell no more, and some
+ * servers' listings do, so that one object would have two times. 0 when there is none.
+ */
+export function parseLastModified(text: string | undefined): number {
+  const ms = Date.parse(text ?? "");
+  return Number.isNaN(ms) ? 0 : Math.floor(ms / 1000) * 1000;
+}
+
 /** Whether objects of this class can be read only once they have been restored. */
 export function isArchiveClass(storageClass: string | undefined): boolean {
   return storageClass === "GLACIER" || storageClass === "DEEP_ARCHIVE";
