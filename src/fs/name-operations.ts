@@ -15,7 +15,7 @@ const RENAME_WHITEOUT = 4;
 /** For programs that write a new file and give it the name of the old one. */
 const SAVING =
   "what saves by renaming (editors, sed -i) has to write in place, " +
-  "which needs --allow-overwrite (vim: set backupcopy=yes)";
+  "which needs --allow-overwrite (vim: `:w !tee %`)";
 
 export class NameOperations {
   readonly #core: Core;

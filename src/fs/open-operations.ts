@@ -159,7 +159,7 @@ function overwriteDisabled(isAllowed: boolean): FsError {
   return new FsError(
     "overwrite-disabled",
     isAllowed
-      ? "an existing object can only be replaced as a whole: open it with O_TRUNC"
+      ? "an existing object can only be replaced as a whole: open it with O_TRUNC (vim: `:w !tee %`)"
       : "overwriting needs a mount with --allow-overwrite, and O_TRUNC",
   );
 }
