@@ -38,13 +38,23 @@ const GO_MIN = "1.21";
 
 /** Which Debian package brings each program. */
 const COMPILER_PROGRAMS = { gcc: "gcc", "g++": "g++", make: "make", python3: "python3" };
-const TEST_PROGRAMS = { fusermount3: "fuse3", fio: "fio", openssl: "openssl", rsync: "rsync" };
+const BENCH_PROGRAMS = { fusermount3: "fuse3", fio: "fio", openssl: "openssl" };
+const TEST_PROGRAMS = {
+  ...BENCH_PROGRAMS,
+  git: "git",
+  perl: "perl",
+  python3: "python3",
+  rsync: "rsync",
+  sqlite3: "sqlite3",
+  unzip: "unzip",
+  vim: "vim",
+};
 const TARGET_PROGRAMS = {
   pack: {},
   demo: { fusermount3: "fuse3" },
   test: TEST_PROGRAMS,
   ok: { ...TEST_PROGRAMS, "clang-format": "clang-format" },
-  bench: TEST_PROGRAMS,
+  bench: BENCH_PROGRAMS,
 };
 
 const cacheDirectory = cacheDirectoryOf(process.env);

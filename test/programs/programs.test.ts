@@ -43,6 +43,19 @@ describe("a tree", () => {
     expect(await digestTree(mount.path("cp-a"))).toEqual(digests);
   });
 
+  test("copied with rsync -a, which renames what it has written, has the same content", async () => {
+    await succeed("rsync", ["-a", `${source}/`, mount.path("rsync")]);
+    expect(await digestTree(mount.path("rsync"))).toEqual(digests);
+    const again = await succeed("rsync", [
+      "-rc",
+      "-i",
+      "--delete",
+      `${source}/`,
+      mount.path("rsync"),
+    ]);
+    expect(again).toBe("");
+  });
+
   test("packed by tar on the mount and unpacked there has the same content", async () => {
     const archive = mount.path("tree.tar");
     await succeed("tar", ["-cf", archive, "-C", source, "."]);
@@ -115,7 +128,7 @@ describe("a tree", () => {
   });
 
   test("is deleted by rm -r, to the last key", async () => {
-    for (const name of ["moved", "cp-a", "tar", "texts"]) {
+    for (const name of ["moved", "cp-a", "rsync", "tar", "texts"]) {
       await succeed("rm", ["-r", mount.path(name)]);
     }
     await succeed("rm", [mount.path("tree.tar"), mount.path("SHA256SUMS")]);

@@ -1,4 +1,4 @@
-/** One MinIO, one bucket, one mount that allows everything: where real programs work. */
+/** One MinIO, one bucket, one mount: where real programs work. */
 
 import { join } from "node:path";
 import { BucketView, clientOf } from "./bucket-view.ts";
@@ -24,7 +24,10 @@ export class MinioMount {
     this.#mount = parts.mount;
   }
 
-  static async start(): Promise<MinioMount> {
+  /** `args`: flags of the mount, which allows everything when there are none. */
+  static async start(
+    args: readonly string[] = ["--allow-delete", "--allow-overwrite"],
+  ): Promise<MinioMount> {
     const scratch = new Scratch();
     const minio = await MinioProcess.start(scratch);
     const bucket = new BucketView(clientOf(minio.endpoint), "programs");
@@ -33,7 +36,7 @@ export class MinioMount {
       endpoint: minio.endpoint,
       bucket: bucket.name,
       directory: scratch.makeDirectory("mount"),
-      args: ["--allow-delete", "--allow-overwrite"],
+      args,
     });
     return new MinioMount({ scratch, bucket, minio, mount });
   }
@@ -44,6 +47,11 @@ export class MinioMount {
 
   path(relative: string): string {
     return join(this.directory, relative);
+  }
+
+  /** What the mount has logged. */
+  log(): string {
+    return this.#mount.child.stdout;
   }
 
   async close(): Promise<void> {
