@@ -85,7 +85,7 @@ function remedyFor(failure: S3Error, options: ObjectClientOptions, endpoint: str
       if (options.expectedBucketOwner !== undefined) {
         return `does account ${options.expectedBucketOwner}, which --expected-bucket-owner names, own it, and may you list it?`;
       }
-      return options.noSignRequest
+      return options.credentials === undefined
         ? "the bucket does not let anonymous users list it: leave out --no-sign-request"
         : "these credentials need the permission s3:ListBucket on this bucket and prefix";
     case "invalid-credentials":
@@ -93,10 +93,9 @@ function remedyFor(failure: S3Error, options: ObjectClientOptions, endpoint: str
     case "expired-credentials":
       return "the credentials have expired: get new ones";
     case "no-credentials":
-      if (options.profile !== undefined) {
-        return `the profile "${options.profile}" gives none: is it in ~/.aws/config or ~/.aws/credentials, spelled like that?`;
-      }
-      return "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, choose a --profile, or mount a public bucket with --no-sign-request";
+      return options.profile === undefined
+        ? "set up or mend one of these, or mount a public bucket with --no-sign-request"
+        : `mend the profile, or leave out --profile ${options.profile}`;
     case "wrong-region":
       return failure.region === undefined
         ? "name the bucket's region with --region"

@@ -9,7 +9,12 @@ import { release } from "node:os";
 import { type Log, messageOf } from "../base/log.ts";
 import { packageVersion } from "../base/version.ts";
 import type { Addon } from "../native/index.ts";
-import { environmentCredentials, findRegion, type ObjectClientOptions } from "../s3/index.ts";
+import {
+  CachedCredentials,
+  credentialSources,
+  findRegion,
+  type ObjectClientOptions,
+} from "../s3/index.ts";
 import { type Environment, numberFrom } from "./environment.ts";
 import { MountError } from "./error.ts";
 import type { MountOptions } from "./options.ts";
@@ -32,21 +37,25 @@ export async function storeOptions(
   native: Addon,
 ): Promise<ObjectClientOptions> {
   const { bucket, dualStack, forcePathStyle, noSignRequest, profile } = options;
+  const storeLog = log.named("s3");
   const { maximumThroughputGbps: gbps, transferAcceleration } = options;
   const attemptsMax = numberFrom(environment, "AWS_MAX_ATTEMPTS", 1, 9999);
-  const credentials = profile === undefined ? environmentCredentials(environment) : undefined;
   const caBundle = trustedCertificates(options, environment);
+  const region = await regionFor(options, { log, environment });
+  const userAgent = userAgentFor(options);
+  const sourceOptions = { environment, profile, region, userAgent, caBundle, log: storeLog };
   return {
     bucket,
-    region: await regionFor(options, { log, environment }),
+    region,
     endpointUrl: endpointFor(options, environment),
     forcePathStyle,
     transferAcceleration,
     dualStack,
-    userAgent: userAgentFor(options),
+    userAgent,
     profile,
-    noSignRequest,
-    ...(credentials && { credentials }),
+    credentials: noSignRequest
+      ? undefined
+      : new CachedCredentials(credentialSources(sourceOptions), storeLog),
     proxy: environment,
     ...(caBundle !== undefined && { caBundle }),
     ...(attemptsMax !== undefined && { retry: { attemptsMax } }),
@@ -56,7 +65,7 @@ export async function storeOptions(
     storageClass: options.storageClass,
     encryption: options.sse && { algorithm: options.sse, kmsKeyId: options.sseKmsKeyId },
     checksums: native,
-    log: log.named("s3"),
+    log: storeLog,
   };
 }
 

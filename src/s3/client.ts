@@ -7,7 +7,7 @@ import type { Log } from "../base/log.ts";
 import type { Checksums } from "./body-check.ts";
 import type { ChecksumAlgorithm } from "./checksum.ts";
 import { Conditions } from "./conditions.ts";
-import { CachedCredentials, type CredentialsProvider, defaultCredentials } from "./credentials.ts";
+import type { CachedCredentials } from "./credentials.ts";
 import { DirectPath } from "./direct-path.ts";
 import { type Encryption, encryptionHeaders, UnconfirmedUploads } from "./encryption.ts";
 import { S3Error } from "./error.ts";
@@ -58,10 +58,10 @@ export interface ObjectClientOptions {
   readonly dualStack?: boolean;
   /** What requests call themselves; "mount-s3-ts" when absent. */
   readonly userAgent?: string;
-  /** A profile of the shared configuration files, for credentials and region. */
+  /** A profile of the shared configuration files, for what they say of endpoints. */
   readonly profile: string | undefined;
-  /** Send everything unsigned. */
-  readonly noSignRequest: boolean;
+  /** May be shared with other clients. undefined: send everything unsigned. */
+  readonly credentials: CachedCredentials | undefined;
   /** Agree to pay for requests and transfer. */
   readonly requesterPays?: boolean;
   /** The account that must own the bucket; S3 refuses all requests otherwise. */
@@ -70,8 +70,6 @@ export interface ObjectClientOptions {
   readonly storageClass?: string | undefined;
   /** Of new objects; the bucket's when absent. */
   readonly encryption?: Encryption | undefined;
-  /** undefined: the SDK's default chain. */
-  readonly credentials?: CredentialsProvider;
   readonly timeouts?: Partial<Timeouts>;
   readonly retry?: Partial<RetryPolicy>;
   /** Connections to one origin; 64 when absent. */
@@ -100,7 +98,7 @@ class Client implements ObjectClient {
   readonly #asksRestoreStatus: boolean;
 
   constructor(options: ObjectClientOptions) {
-    const { bucket, endpointUrl, forcePathStyle, profile, region } = options;
+    const { bucket, credentials, endpointUrl, forcePathStyle, profile, region } = options;
     const { dualStack = false, transferAcceleration = false, userAgent = "mount-s3-ts" } = options;
     const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
     this.#transport = new Transport({
@@ -112,13 +110,6 @@ class Client implements ObjectClient {
     });
     const policy = { ...DEFAULT_RETRY_POLICY, ...options.retry };
     this.#retrier = new Retrier(policy, systemClock, options.log);
-    const credentials = options.noSignRequest
-      ? undefined
-      : new CachedCredentials(
-          options.credentials ?? defaultCredentials(profile),
-          Date.now,
-          options.log,
-        );
     const transport = this.#transport;
     const retrier = this.#retrier;
     const sdk = new Sdk({

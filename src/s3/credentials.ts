@@ -1,126 +1,200 @@
 /**
- * Where credentials come from: the caller, or the SDK's default chain, asked once and again before they
- * expire. The chain's module is loaded only when it is needed.
+ * One set of credentials for all requests, renewed ahead of its end. Requests never wait for a renewal
+ * while there is something to sign with, and however many there are, the source is asked by one of them.
+ *
+ *   nothing ──▶ fresh ──▶ due: renewed behind the requests ──▶ fresh
+ *                          └─ the source fails: asked again, ever more seldom ──▶ expired: requests fail
  */
 
 import { type Log, messageOf, silentLog } from "../base/log.ts";
+import { RateLimit } from "../base/rate-limit.ts";
+import { S3Error } from "./error.ts";
 import type { Credentials } from "./signer.ts";
 
 export interface ExpiringCredentials extends Credentials {
   readonly expiration?: Date;
-  /** By what ways the SDK came to them: `CREDENTIALS_ENV_VARS` and the like. */
-  readonly $source?: Readonly<Record<string, string>>;
+  /** Where they come from, in words. */
+  readonly source?: string;
 }
 
-/** `forceRefresh`: what was given last has been refused, and is not to be given again from a cache. */
-export type CredentialsProvider = (options?: {
-  readonly forceRefresh?: boolean;
-}) => Promise<ExpiringCredentials>;
+/** Asks the source, whatever it gave before. */
+export type CredentialsProvider = () => Promise<ExpiringCredentials>;
 
-/** As the AWS SDKs do, credentials are renewed this long before they expire. */
-const RENEW_BEFORE_MS = 300_000;
+/** What the passing of time is, so that tests can hold the clock. */
+export interface CredentialsClock {
+  now(): number;
+  random(): number;
+}
 
-/** Asks `provider` at most once at a time, and again only when its credentials are about to expire. */
+/** The AWS SDKs renew credentials this long before their end. */
+const LEAD_MS = 300_000;
+/** The part of a short life that is left when credentials are renewed. */
+const LEAD_PART = 0.25;
+/** Between attempts to renew: doubled from one failure to the next. */
+const PAUSE_MS_MIN = 1_000;
+const PAUSE_MS_MAX = 30_000;
+/** A server that refuses everything does not make the source be asked more often than this. */
+const REFUSAL_MS = 30_000;
+/** What ends before it is given is tried all the same: the clock of this machine may be wrong. */
+const LIFE_MS_MIN = 60_000;
+/** A program that gives credentials may have to ask somebody. */
+const ANSWER_MS = 60_000;
+
+interface Held {
+  readonly credentials: ExpiringCredentials;
+  readonly expiresAtMs: number;
+}
+
 export class CachedCredentials {
   readonly #provider: CredentialsProvider;
+  readonly #clock: CredentialsClock;
   readonly #log: Log;
-  readonly #now: () => number;
-  #current: ExpiringCredentials | undefined;
-  #renewal: Promise<ExpiringCredentials> | undefined;
-  /** Whether the server has refused the last ones that the provider gave. */
+  readonly #refusals: RateLimit;
+  #held: Held | undefined;
+  /** Whether the server refuses what is held. */
   #refused: boolean = false;
+  /** The source is not asked before. */
+  #nextAskMs: number = Number.NEGATIVE_INFINITY;
+  /** In a row. */
+  #failures: number = 0;
+  #lastFailure: S3Error | undefined;
+  #endTold: boolean = false;
+  #renewal: Promise<ExpiringCredentials> | undefined;
 
-  constructor(provider: CredentialsProvider, now: () => number = Date.now, log: Log = silentLog) {
+  constructor(
+    provider: CredentialsProvider,
+    log: Log = silentLog,
+    clock: CredentialsClock = { now: Date.now, random: Math.random },
+  ) {
     this.#provider = provider;
+    this.#clock = clock;
     this.#log = log;
-    this.#now = now;
+    const { now } = clock;
+    this.#refusals = new RateLimit({ windowMs: REFUSAL_MS, admittedMax: 1, now });
   }
 
+  /** Rejects with an S3Error of kind "no-credentials" when there are none, and none are to be had. */
   get(): Promise<ExpiringCredentials> | ExpiringCredentials {
-    const current = this.#current;
-    if (current !== undefined && this.#remainingMs(current) > RENEW_BEFORE_MS) return current;
-    this.#renewal ??= this.#renew(current);
+    const nowMs = this.#clock.now();
+    const mayAsk = nowMs >= this.#nextAskMs;
+    const held = this.#held;
+    if (held !== undefined && nowMs < held.expiresAtMs) {
+      if (!mayAsk) return held.credentials;
+      if (this.#refused) return this.#renew();
+      // A failure is logged there, and the next request tries again.
+      this.#renew().catch(() => {});
+      return held.credentials;
+    }
+    if (mayAsk || this.#renewal !== undefined) return this.#renew();
+    this.#tellEnd();
+    return Promise.reject(this.#lastFailure);
+  }
+
+  /**
+   * To be told that the server refuses `credentials` as expired or unknown. Returns whether `get` may
+   * give others now.
+   */
+  refused(credentials: Credentials): boolean {
+    if (this.#held?.credentials !== credentials) return true;
+    if (this.#failures > 0 || this.#refusals.admit("") === undefined) return false;
+    this.#refused = true;
+    this.#nextAskMs = Number.NEGATIVE_INFINITY;
+    return true;
+  }
+
+  #renew(): Promise<ExpiringCredentials> {
+    this.#renewal ??= this.#ask().finally(() => {
+      this.#renewal = undefined;
+    });
     return this.#renewal;
   }
 
-  /** What the server no longer accepts is not offered again. */
-  forget(credentials: Credentials): void {
-    if (this.#current !== credentials) return;
-    this.#current = undefined;
-    this.#refused = true;
-  }
-
-  async #renew(current: ExpiringCredentials | undefined): Promise<ExpiringCredentials> {
+  async #ask(): Promise<ExpiringCredentials> {
     try {
-      const forceRefresh = this.#refused;
-      this.#current = await this.#provider({ forceRefresh });
-      this.#refused = false;
-      if (this.#log.debugEnabled) this.#log.debug(descriptionOf(this.#current));
-      return this.#current;
+      const credentials = await withinTime(this.#provider());
+      this.#hold(credentials);
+      return credentials;
     } catch (error) {
+      const failure = failureOf(error);
+      this.#failed(failure);
       // Not renewed is not yet expired.
-      const remainingMs = current === undefined ? 0 : this.#remainingMs(current);
-      if (current === undefined || remainingMs <= 0) throw error;
-      const minutes = Math.floor(remainingMs / 60_000);
-      this.#log.warn(
-        `the credentials expire in ${minutes} minutes and could not be renewed: ${messageOf(error)}`,
-      );
-      return current;
-    } finally {
-      this.#renewal = undefined;
+      const held = this.#held;
+      if (held !== undefined && this.#clock.now() < held.expiresAtMs) return held.credentials;
+      this.#tellEnd();
+      throw failure;
     }
   }
 
-  #remainingMs(credentials: ExpiringCredentials): number {
-    const expiration = credentials.expiration?.getTime() ?? Number.POSITIVE_INFINITY;
-    return expiration - this.#now();
+  #hold(credentials: ExpiringCredentials): void {
+    const nowMs = this.#clock.now();
+    const endMs = credentials.expiration?.getTime() ?? Number.POSITIVE_INFINITY;
+    const expiresAtMs = endMs > nowMs ? endMs : nowMs + LIFE_MS_MIN;
+    const leadMs = Math.min(LEAD_MS, (expiresAtMs - nowMs) * LEAD_PART);
+    this.#held = { credentials, expiresAtMs };
+    // Machines that started together do not ask together.
+    this.#nextAskMs = Math.max(
+      expiresAtMs - leadMs * (1 + this.#clock.random()),
+      nowMs + PAUSE_MS_MIN,
+    );
+    const after = this.#failures > 0 ? ` after ${this.#failures} failures` : "";
+    if (after !== "") this.#log.info(`${descriptionOf(credentials)}${after}`);
+    else if (this.#log.debugEnabled) this.#log.debug(descriptionOf(credentials));
+    this.#refused = false;
+    this.#failures = 0;
+    this.#endTold = false;
+  }
+
+  #failed(error: S3Error): void {
+    const { now, random } = this.#clock;
+    this.#failures++;
+    this.#lastFailure = error;
+    const pauseMs = Math.min(PAUSE_MS_MAX, PAUSE_MS_MIN * 2 ** (this.#failures - 1));
+    this.#nextAskMs = now() + pauseMs * (0.5 + random() / 2);
+    if (this.#held === undefined) return;
+    const until = new Date(this.#held.expiresAtMs).toISOString();
+    const message = `the credentials cannot be renewed, and those at hand end at ${until}: ${messageOf(error)}`;
+    if (this.#failures === 1) this.#log.warn(message);
+    else this.#log.debug(`${message} (failure ${this.#failures})`);
+  }
+
+  /** Once for each time that requests come to fail. */
+  #tellEnd(): void {
+    if (this.#endTold || this.#held === undefined) return;
+    this.#endTold = true;
+    const end = new Date(this.#held.expiresAtMs).toISOString();
+    this.#log.error(
+      `the credentials ended at ${end} and cannot be renewed: ${messageOf(this.#lastFailure)}; ` +
+        "requests fail until they can, which is tried again by itself",
+    );
+  }
+}
+
+/** Whatever a provider fails with. */
+function failureOf(error: unknown): S3Error {
+  if (error instanceof S3Error) return error;
+  return new S3Error(`no credentials: ${messageOf(error)}`, {
+    kind: "no-credentials",
+    operation: "GetCredentials",
+  });
+}
+
+/** No source keeps requests waiting for ever. */
+async function withinTime<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    const late = new Error(`the source of credentials did not answer within ${ANSWER_MS / 1000} s`);
+    timer = setTimeout(() => reject(late), ANSWER_MS).unref();
+  });
+  try {
+    return await Promise.race([answer, limit]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
 /** Which key it is and where it comes from; nothing that signs. */
-function descriptionOf({ $source = {}, accessKeyId, expiration }: ExpiringCredentials): string {
-  const ways = Object.keys($source).map((way) => way.replace(/^CREDENTIALS_/, "").toLowerCase());
-  const source = ways.length === 0 ? "" : ` from ${ways.join(", ")}`;
+function descriptionOf({ accessKeyId, expiration, source }: ExpiringCredentials): string {
+  const from = source === undefined ? "" : ` from ${source}`;
   const end = expiration === undefined ? "with no end" : `until ${expiration.toISOString()}`;
-  return `got credentials${source}: the access key that ends in ${accessKeyId.slice(-4)}, ${end}`;
-}
-
-/**
- * The keys in the environment's variables, which come first in the chain: taken from there without
- * loading it. Undefined when there are none, and with AWS_PROFILE, which the chain puts before them.
- */
-export function environmentCredentials(
-  environment: Readonly<Record<string, string | undefined>>,
-): CredentialsProvider | undefined {
-  const accessKeyId = environment["AWS_ACCESS_KEY_ID"];
-  const secretAccessKey = environment["AWS_SECRET_ACCESS_KEY"];
-  if (!accessKeyId || !secretAccessKey || environment["AWS_PROFILE"]) return undefined;
-  const sessionToken = environment["AWS_SESSION_TOKEN"];
-  const credentials = {
-    accessKeyId,
-    secretAccessKey,
-    ...(sessionToken && { sessionToken }),
-    // As the SDK says it.
-    $source: { CREDENTIALS_ENV_VARS: "g" },
-  };
-  return async () => credentials;
-}
-
-/** The SDK's chain: environment, shared files, SSO, process, web identity, container, instance. */
-export function defaultCredentials(profile: string | undefined): CredentialsProvider {
-  let chain: Promise<CredentialsProvider> | undefined;
-  const load = async (): Promise<CredentialsProvider> => {
-    const { fromNodeProviderChain } = await import("@aws-sdk/credential-providers");
-    // The shared files are read anew each time: tools that renew sessions write them.
-    return fromNodeProviderChain({
-      ...(profile === undefined ? {} : { profile }),
-      ignoreCache: true,
-    });
-  };
-  return async (options) => {
-    // The chain keeps credentials that name no expiry for ever; a new chain has none.
-    if (options?.forceRefresh === true) chain = undefined;
-    chain ??= load();
-    return (await chain)();
-  };
+  return `got credentials${from}: the access key that ends in ${accessKeyId.slice(-4)}, ${end}`;
 }

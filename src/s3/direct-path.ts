@@ -5,7 +5,6 @@
  * itself: a wrong clock, and credentials that have just expired.
  */
 
-import { messageOf } from "../base/log.ts";
 import { errorOfAnswer, type OperationName } from "./answer-error.ts";
 import type { CachedCredentials } from "./credentials.ts";
 import { S3Error } from "./error.ts";
@@ -66,12 +65,12 @@ export class DirectPath {
 
   /** Resolves with an answer of status 2xx; rejects with an S3Error otherwise. */
   async send(call: DirectCall, signal?: AbortSignal): Promise<TransportResponse> {
-    const credentials = await this.#credentials(call);
+    const credentials = await this.#options.credentials?.get();
     const response = await this.#sendOnce(call, credentials, signal);
     if (response.status < 300) return response;
     const error = errorOfAnswer(call, withoutCredentials(response, credentials));
     if (!this.#putRight(call, error, response, credentials)) throw error;
-    const renewed = await this.#credentials(call);
+    const renewed = await this.#options.credentials?.get();
     const second = await this.#sendOnce(call, renewed, signal);
     if (second.status < 300) return second;
     const lasting = errorOfAnswer(call, withoutCredentials(second, renewed));
@@ -79,16 +78,6 @@ export class DirectPath {
     const message = "the session's credentials are refused, as they are when they have expired";
     const { status } = lasting;
     throw new S3Error(message, { kind: "expired-credentials", ...call, status, cause: lasting });
-  }
-
-  async #credentials(call: DirectCall): Promise<Credentials | undefined> {
-    try {
-      return await this.#options.credentials?.get();
-    } catch (error) {
-      if (error instanceof S3Error) throw error;
-      const message = `no credentials: ${messageOf(error)}`;
-      throw new S3Error(message, { kind: "no-credentials", ...call, cause: error });
-    }
   }
 
   async #sendOnce(
@@ -154,8 +143,7 @@ export class DirectPath {
   ): boolean {
     if (credentials === undefined) return false;
     if (error.kind === "expired-credentials" || mayBeExpired(call, error, credentials)) {
-      this.#options.credentials?.forget(credentials);
-      return true;
+      return this.#options.credentials?.refused(credentials) ?? false;
     }
     const serverMs = Date.parse(response.headers["date"] ?? "");
     if (response.status !== 403 || Number.isNaN(serverMs)) return false;

@@ -14,7 +14,8 @@
 export type { Checksums } from "./body-check.ts";
 export type { Checksum, ChecksumAlgorithm } from "./checksum.ts";
 export { createObjectClient, type ObjectClientOptions } from "./client.ts";
-export { environmentCredentials } from "./credentials.ts";
+export { credentialSources } from "./credential-sources.ts";
+export { CachedCredentials } from "./credentials.ts";
 export type { Encryption } from "./encryption.ts";
 export { S3Error, type S3ErrorKind } from "./error.ts";
 export {

@@ -146,7 +146,7 @@ test("as JSON each line is an object with what a program looks for", async () =>
     ms: expect.any(Number),
     requestId: expect.any(String),
   });
-  expect(text).toContain("got credentials from env_vars: the access key that ends in");
+  expect(text).toContain("got credentials from the environment: the access key that ends in");
 });
 
 test("SIGUSR2 goes through the verbosities, while the mount serves", async () => {

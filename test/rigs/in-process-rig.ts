@@ -10,7 +10,7 @@ import { createFileSystem, errnoOf, type FileSystem } from "../../src/fs/index.t
 import { type BlockPool, createBlockPool } from "../../src/memory/index.ts";
 import { addon } from "../../src/native/index.ts";
 import { openReader } from "../../src/read/index.ts";
-import { createObjectClient, type ObjectClient } from "../../src/s3/index.ts";
+import { CachedCredentials, createObjectClient, type ObjectClient } from "../../src/s3/index.ts";
 import { createSandbox, type Sandbox } from "../../src/sandbox/index.ts";
 import { createUploader } from "../../src/write/index.ts";
 import { BUCKET_VIEW_AGENT, BucketView, clientOf } from "./bucket-view.ts";
@@ -73,8 +73,7 @@ class InProcessMounted implements Mounted {
       endpointUrl: sandbox.url,
       forcePathStyle: true,
       profile: undefined,
-      noSignRequest: false,
-      credentials: async () => CREDENTIALS,
+      credentials: new CachedCredentials(async () => CREDENTIALS),
       checksums: native,
       ...(flags.maxAttempts === undefined ? {} : { retry: { attemptsMax: flags.maxAttempts } }),
       requesterPays: flags.requesterPays ?? false,

@@ -5,6 +5,7 @@ import { afterEach } from "vitest";
 import { silentLog } from "../../src/base/log.ts";
 import {
   type BodySink,
+  CachedCredentials,
   createObjectClient,
   type ObjectClient,
   type ObjectClientOptions,
@@ -28,8 +29,7 @@ export function clientFor(url: string, options: Partial<ObjectClientOptions> = {
     endpointUrl: url,
     forcePathStyle: true,
     profile: undefined,
-    noSignRequest: false,
-    credentials: async () => CREDENTIALS,
+    credentials: new CachedCredentials(async () => CREDENTIALS),
     timeouts: SHORT_TIMEOUTS,
     retry: { baseMs: 1, capMs: 2 },
     log: silentLog,

@@ -67,7 +67,7 @@ function scopeOf(authorization: string | undefined): string | undefined {
 
 async function ours(bucket: string, flags: Flags): Promise<Addressed> {
   const transport = new CapturingTransport();
-  const credentials = new CachedCredentials(async () => CREDENTIALS, Date.now, silentLog);
+  const credentials = new CachedCredentials(async () => CREDENTIALS);
   const sdk = new Sdk({
     bucket,
     region: flags.region ?? REGION,

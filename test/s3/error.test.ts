@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { errorOfAnswer } from "../../src/s3/answer-error.ts";
-import { S3Error } from "../../src/s3/index.ts";
+import { CachedCredentials, S3Error } from "../../src/s3/index.ts";
 import { errorOf } from "../../src/s3/sdk-error.ts";
 import { CREDENTIALS, connector, MemorySink } from "./client-under-test.ts";
 import { answering, errorXml, response } from "./raw-server.ts";
@@ -139,9 +139,9 @@ describe("credentials", () => {
     const client = await connect(
       answering(() => response(200, {})),
       {
-        credentials: async () => {
+        credentials: new CachedCredentials(async () => {
           throw missing;
-        },
+        }),
       },
     );
     await expect(client.head("k")).rejects.toMatchObject({ kind: "no-credentials" });
@@ -157,7 +157,12 @@ describe("credentials", () => {
           ? response(200, { etag: '"e"' })
           : response(400, {}, errorXml("ExpiredToken")),
       ),
-      { credentials: async () => ({ ...CREDENTIALS, sessionToken: `token-${++asked}` }) },
+      {
+        credentials: new CachedCredentials(async () => ({
+          ...CREDENTIALS,
+          sessionToken: `token-${++asked}`,
+        })),
+      },
     );
     await client
       .list({ prefix: "" })
@@ -169,7 +174,12 @@ describe("credentials", () => {
     let asked = 0;
     const client = await connect(
       answering(() => response(400, {})),
-      { credentials: async () => ({ ...CREDENTIALS, sessionToken: `token-${++asked}` }) },
+      {
+        credentials: new CachedCredentials(async () => ({
+          ...CREDENTIALS,
+          sessionToken: `token-${++asked}`,
+        })),
+      },
     );
     await expect(client.head("k")).rejects.toMatchObject({ kind: "expired-credentials" });
     expect(asked).toBe(2);
@@ -182,12 +192,7 @@ describe("credentials", () => {
         signed.push(request.headers["authorization"]);
         return response(200, { etag: '"e"' });
       }),
-      {
-        noSignRequest: true,
-        credentials: async () => {
-          throw new Error("asked");
-        },
-      },
+      { credentials: undefined },
     );
     await client.head("k");
     await client.put({ key: "k", body: [], checksum: undefined });

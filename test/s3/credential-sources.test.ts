@@ -1,0 +1,285 @@
+/**
+ * The sources of credentials, in their order, each alone: shared files, doubles of the metadata services,
+ * and what is said when none has any. Token services that are real: test/credentials/.
+ */
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { silentLog } from "../../src/base/log.ts";
+import { credentialSources } from "../../src/s3/credential-sources.ts";
+import type { ExpiringCredentials } from "../../src/s3/credentials.ts";
+import {
+  containerAgent,
+  type GivenKeys,
+  instanceMetadata,
+  MetadataService,
+} from "../rigs/metadata-service.ts";
+
+const AGENT_PATH = "/v1/credentials";
+
+let directory: string;
+let services: MetadataService[];
+let environment: Record<string, string>;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "credential-sources-"));
+  services = [];
+  environment = {};
+  for (const name of Object.keys(process.env)) {
+    if (name.startsWith("AWS_")) vi.stubEnv(name, undefined);
+  }
+  set({
+    AWS_CONFIG_FILE: join(directory, "config"),
+    AWS_SHARED_CREDENTIALS_FILE: join(directory, "credentials"),
+    AWS_EC2_METADATA_DISABLED: "true",
+  });
+});
+
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  for (const service of services) await service.stop();
+  rmSync(directory, { recursive: true });
+});
+
+/** For us and for the SDK's providers, which look at the process. */
+function set(variables: Record<string, string>): void {
+  Object.assign(environment, variables);
+  for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+}
+
+function write(name: string, ...lines: readonly string[]): string {
+  const path = join(directory, name);
+  writeFileSync(path, `${lines.join("\n")}\n`);
+  return path;
+}
+
+async function serve(answer: Parameters<typeof MetadataService.start>[0]) {
+  const service = await MetadataService.start(answer);
+  services.push(service);
+  return service;
+}
+
+function keys(name: string, lifeMs = 3_600_000): GivenKeys {
+  const Expiration = new Date(Date.now() + lifeMs).toISOString();
+  return { AccessKeyId: name, SecretAccessKey: "very-secret", Token: `token-${name}`, Expiration };
+}
+
+function ask(profile?: string): Promise<ExpiringCredentials> {
+  return credentialSources({
+    environment,
+    profile,
+    region: "us-east-1",
+    userAgent: "test",
+    log: silentLog,
+  })();
+}
+
+async function refusal(profile?: string): Promise<string> {
+  return ask(profile).then(
+    ({ accessKeyId }) => `got ${accessKeyId}`,
+    (error: Error) => error.message,
+  );
+}
+
+const STATIC = ["aws_access_key_id = FROM-PROFILE", "aws_secret_access_key = very-secret"];
+
+describe("the order", () => {
+  test("environment, profile, web identity, container, instance", async () => {
+    const agent = await serve(
+      containerAgent(
+        AGENT_PATH,
+        () => undefined,
+        () => keys("CONTAINER"),
+      ),
+    );
+    const instance = await serve(instanceMetadata("role", () => keys("INSTANCE")));
+    const found: string[] = [];
+    const note = async () => found.push((await ask()).accessKeyId);
+
+    set({ AWS_EC2_METADATA_DISABLED: "false", AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url });
+    await note();
+    set({ AWS_CONTAINER_CREDENTIALS_FULL_URI: `${agent.url}${AGENT_PATH}` });
+    await note();
+    write("credentials", "[default]", ...STATIC);
+    await note();
+    set({ AWS_ACCESS_KEY_ID: "ENVIRONMENT", AWS_SECRET_ACCESS_KEY: "very-secret" });
+    await note();
+    // Where the SDK would take the profile.
+    set({ AWS_PROFILE: "default" });
+    await note();
+    expect(found).toEqual(["INSTANCE", "CONTAINER", "FROM-PROFILE", "ENVIRONMENT", "ENVIRONMENT"]);
+  });
+
+  test("a source that is set up and fails is the last: nobody else is asked", async () => {
+    const instance = await serve(instanceMetadata("role", () => keys("INSTANCE")));
+    set({ AWS_EC2_METADATA_DISABLED: "false", AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url });
+    set({
+      AWS_WEB_IDENTITY_TOKEN_FILE: join(directory, "no-token"),
+      AWS_ROLE_ARN: "arn:aws:iam::123456789012:role/pod",
+    });
+    expect(await refusal()).toMatch(
+      /web identity: the web identity in .*no-token, as arn:.*role\/pod gave none: ENOENT.*no-token/,
+    );
+    expect(instance.asked).toEqual([]);
+  });
+
+  test("--profile asks the profile alone", async () => {
+    set({ AWS_ACCESS_KEY_ID: "ENVIRONMENT", AWS_SECRET_ACCESS_KEY: "very-secret" });
+    write("credentials", "[other]", ...STATIC);
+    expect(await ask("other")).toMatchObject({
+      accessKeyId: "FROM-PROFILE",
+      source: 'the profile "other"',
+    });
+    expect(await refusal("missing")).toMatch(
+      /^GetCredentials failed: no credentials: profile: .*there is no profile "missing" in .*config or .*credentials$/,
+    );
+  });
+});
+
+describe("what is said", () => {
+  test("when there are none: each source, and why it has none", async () => {
+    write("config", "[default]", "region = eu-west-1");
+    expect(await refusal()).toBe(
+      "GetCredentials failed: no credentials: " +
+        "environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set; " +
+        `profile: the profile "default" has no credentials in ${directory}/config or ${directory}/credentials; ` +
+        "web identity: AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set; " +
+        "container: neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set; " +
+        "instance: AWS_EC2_METADATA_DISABLED is true",
+    );
+  });
+
+  test("of a half-set source: what is missing", async () => {
+    set({ AWS_ACCESS_KEY_ID: "ENVIRONMENT", AWS_ROLE_ARN: "arn:aws:iam::123456789012:role/pod" });
+    const message = await refusal();
+    expect(message).toContain("environment: AWS_SECRET_ACCESS_KEY is not set");
+    expect(message).toContain("web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set");
+  });
+
+  test("of AWS_PROFILE that names nothing: that, and nobody else is asked", async () => {
+    set({ AWS_PROFILE: "typo" });
+    expect(await refusal()).toMatch(/profile: .*there is no profile "typo" in [^;]*$/);
+  });
+
+  test("of an instance without a role, and of none", async () => {
+    const instance = await serve(({ method }) => (method === "PUT" ? [200, "token"] : [404, ""]));
+    set({ AWS_EC2_METADATA_DISABLED: "false", AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url });
+    expect(await refusal()).toMatch(/instance: the EC2 instance gave none: .*response.*metadata/i);
+    set({ AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://127.0.0.1:1" });
+    expect(await refusal()).toMatch(
+      /instance: the EC2 instance gave none: it gave no session token/,
+    );
+  });
+});
+
+describe("a profile", () => {
+  test.each([
+    ["static keys", [...STATIC, "aws_session_token = token"], "FROM-PROFILE"],
+    [
+      "credential_process",
+      [
+        `credential_process = printf '{"Version":1,"AccessKeyId":"PROCESS","SecretAccessKey":"s","SessionToken":"t","Expiration":"2099-01-01T00:00:00Z"}'`,
+      ],
+      "PROCESS",
+    ],
+  ])("with %s", async (_, lines, accessKeyId) => {
+    write("config", "[profile p]", ...lines);
+    expect((await ask("p")).accessKeyId).toBe(accessKeyId);
+  });
+
+  test("that is rewritten is read again", async () => {
+    write("credentials", "[default]", ...STATIC);
+    expect((await ask()).accessKeyId).toBe("FROM-PROFILE");
+    write("credentials", "[default]", "aws_access_key_id = NEXT", "aws_secret_access_key = s");
+    expect((await ask()).accessKeyId).toBe("NEXT");
+  });
+
+  test("whose credential_process fails: what it says, but not its command line", async () => {
+    write(
+      "config",
+      "[profile p]",
+      `credential_process = sh -c 'echo "log in first" >&2; exit 3' --password hunter2`,
+    );
+    const message = await refusal("p");
+    expect(message).toContain("credential_process failed: log in first");
+    expect(message).not.toContain("hunter2");
+  });
+});
+
+describe("the instance", () => {
+  test("is asked for a token, the role and its keys, in this order", async () => {
+    const instance = await serve(instanceMetadata("my-role", () => keys("INSTANCE")));
+    set({ AWS_EC2_METADATA_DISABLED: "", AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url });
+    expect(await ask()).toMatchObject({
+      accessKeyId: "INSTANCE",
+      sessionToken: "token-INSTANCE",
+      expiration: expect.any(Date),
+      source: "the EC2 instance",
+    });
+    const path = "/latest/meta-data/iam/security-credentials/";
+    expect(instance.asked).toEqual(["PUT /latest/api/token", `GET ${path}`, `GET ${path}my-role`]);
+  });
+
+  test("is never asked without a token (IMDSv1)", async () => {
+    const instance = await serve(({ method }) => (method === "PUT" ? [403, ""] : [200, "role"]));
+    set({ AWS_EC2_METADATA_DISABLED: "false", AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url });
+    expect(await refusal()).toContain("no session token (IMDSv2)");
+    expect(instance.asked).toEqual(["PUT /latest/api/token"]);
+  });
+
+  test("is not asked where that is switched off", async () => {
+    const instance = await serve(instanceMetadata("my-role", () => keys("INSTANCE")));
+    set({ AWS_EC2_METADATA_DISABLED: "TRUE", AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url });
+    expect(await refusal()).toContain("instance: AWS_EC2_METADATA_DISABLED is true");
+    expect(instance.asked).toEqual([]);
+  });
+});
+
+describe("a container", () => {
+  test("shows the token of the variable", async () => {
+    const agent = await serve(
+      containerAgent(
+        AGENT_PATH,
+        () => "Basic abc",
+        () => keys("ECS"),
+      ),
+    );
+    set({
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: `${agent.url}${AGENT_PATH}`,
+      AWS_CONTAINER_AUTHORIZATION_TOKEN: "Basic abc",
+    });
+    expect(await ask()).toMatchObject({
+      accessKeyId: "ECS",
+      source: `the container's address ${agent.url}${AGENT_PATH}`,
+    });
+  });
+
+  test("shows the token in the file as it is now, which kubelet rewrites (Pod Identity)", async () => {
+    let token = "first";
+    const agent = await serve(
+      containerAgent(
+        AGENT_PATH,
+        () => token,
+        () => keys(`POD-${token}`),
+      ),
+    );
+    set({
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: `${agent.url}${AGENT_PATH}`,
+      AWS_CONTAINER_AUTHORIZATION_TOKEN: "not this one",
+      AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: join(directory, "token"),
+    });
+    for (token of ["first", "second"]) {
+      writeFileSync(join(directory, "token"), token);
+      expect((await ask()).accessKeyId).toBe(`POD-${token}`);
+    }
+  });
+
+  test("sends nothing to an address that is neither https nor one of Amazon's", async () => {
+    set({ AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://192.0.2.1/credentials" });
+    expect(await refusal()).toMatch(
+      /container: .*192\.0\.2\.1\/credentials gave none: URL not accepted/,
+    );
+  });
+});
