@@ -6,7 +6,7 @@
 import { ENOENT } from "../base/errno.ts";
 import { type Log, type LogFields, messageOf } from "../base/log.ts";
 import { RateLimit } from "../base/rate-limit.ts";
-import { InodeError } from "../inode/index.ts";
+import { InodeError, type InodeErrorKind } from "../inode/index.ts";
 import { errnoName, errnoOf } from "./errno.ts";
 import { remedyOf, s3ErrorBehind } from "./remedy.ts";
 
@@ -60,7 +60,16 @@ export class FailureLog {
   }
 }
 
-/** Answers that programs ask for, such as "no such file". */
+/** Answers that programs ask for. */
+const EVERYDAY: ReadonlySet<InodeErrorKind> = new Set<InodeErrorKind>([
+  "exists",
+  "is-directory",
+  "not-directory",
+  "not-empty",
+  "not-found",
+  "stale",
+]);
+
 function isEveryday(error: unknown): boolean {
-  return error instanceof InodeError && error.kind !== "remote-directory";
+  return error instanceof InodeError && EVERYDAY.has(error.kind);
 }

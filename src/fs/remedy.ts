@@ -23,11 +23,27 @@ export function s3ErrorBehind(error: unknown): S3Error | undefined {
 }
 
 function s3Remedy(error: S3Error): string | undefined {
-  if (error.kind !== "access-denied") return S3_REMEDIES[error.kind];
-  const permission = PERMISSIONS.get(error.operation);
+  if (error.code?.startsWith("KMS.")) return KMS_REMEDY;
+  const remedy = CODE_REMEDIES.get(error.code ?? "") ?? S3_REMEDIES[error.kind];
+  if (remedy !== undefined || error.kind !== "access-denied") return remedy;
+  const [, named] = NAMED_PERMISSION.exec(error.message) ?? [];
+  const permission = named ?? PERMISSIONS.get(error.operation);
   const needed = permission === undefined ? "a permission" : `the permission ${permission}`;
   return `the credentials need ${needed}, in their own policy or the bucket's`;
 }
+
+/** What S3 itself says is missing, which may be a permission of another service. */
+const NAMED_PERMISSION = /not authorized to perform: ([a-z\d-]+:[A-Za-z]+)/;
+
+const KMS_REMEDY =
+  "check the state of the key that --sse-kms-key-id names, or that the bucket encrypts with";
+
+/** For codes that have no kind of their own. */
+const CODE_REMEDIES: ReadonlyMap<string, string> = new Map([
+  ["InvalidStorageClass", "mount with another --storage-class, or without"],
+  ["AccountProblem", "the owner of the account has to settle it with Amazon's support"],
+  ["AllAccessDisabled", "the owner of the bucket has to settle it with Amazon's support"],
+]);
 
 const WHEN_UNREACHABLE =
   "the mount goes on by itself when the server answers again; repeat what failed";
@@ -37,6 +53,8 @@ const S3_REMEDIES: Partial<Record<S3ErrorKind, string>> = {
   "invalid-credentials": "check the access key and its secret, and mount again",
   "expired-credentials": "renew the credentials; the mount takes them up by itself",
   "no-credentials": "provide credentials, or mount a public bucket with --no-sign-request",
+  "clock-skewed": "set the clock of this machine",
+  "no-space": "delete what is not needed, or have the quota or the server's disk made larger",
   "wrong-region": "mount with --region and the bucket's region",
   archived: "restore the object first",
   "checksum-refused": "for a server that knows no checksums, mount with --upload-checksums off",

@@ -92,6 +92,8 @@ function remedyFor(failure: S3Error, options: ObjectClientOptions, endpoint: str
       return "check the access key id and the secret access key, in the environment or the profile";
     case "expired-credentials":
       return "the credentials have expired: get new ones";
+    case "clock-skewed":
+      return "set the clock of this machine";
     case "no-credentials":
       return options.profile === undefined
         ? "set up or mend one of these, or mount a public bucket with --no-sign-request"

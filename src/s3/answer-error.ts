@@ -31,6 +31,7 @@ const KIND_OF_CODE: ReadonlyMap<string, S3ErrorKind> = new Map<string, S3ErrorKi
   ["NotSignedUp", "invalid-credentials"],
   ["ExpiredToken", "expired-credentials"],
   ["TokenRefreshRequired", "expired-credentials"],
+  ["RequestTimeTooSkewed", "clock-skewed"],
   ["PreconditionFailed", "precondition-failed"],
   // Another request for the key was under way: S3 asks for a repetition, which then meets its outcome.
   ["ConditionalRequestConflict", "server-error"],
@@ -39,6 +40,9 @@ const KIND_OF_CODE: ReadonlyMap<string, S3ErrorKind> = new Map<string, S3ErrorKi
   ["KeyTooLongError", "key-too-long"],
   ["XMinioInvalidObjectName", "rejected"],
   ["EntityTooLarge", "too-large"],
+  ["QuotaExceeded", "no-space"],
+  ["XMinioAdminBucketQuotaExceeded", "no-space"],
+  ["XMinioStorageFull", "no-space"],
   ["PermanentRedirect", "wrong-region"],
   ["TemporaryRedirect", "wrong-region"],
   ["IllegalLocationConstraintException", "wrong-region"],
@@ -74,6 +78,7 @@ const KIND_OF_STATUS: ReadonlyMap<number, S3ErrorKind> = new Map<number, S3Error
   [413, "too-large"],
   [429, "throttled"],
   [501, "not-implemented"],
+  [507, "no-space"],
 ]);
 
 /** Sentences that help more than S3's own. */

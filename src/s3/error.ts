@@ -17,12 +17,16 @@ export type S3ErrorKind =
   | "expired-credentials"
   /** No provider gave credentials: nothing was sent. */
   | "no-credentials"
+  /** The clock of this machine is too far from the server's. */
+  | "clock-skewed"
   /** 412, 304 or 409 on a conditional request: the object is another by now. */
   | "precondition-failed"
   /** The object is archived and has to be restored first. */
   | "archived"
   | "key-too-long"
   | "too-large"
+  /** A quota is used up, or a server's disk. */
+  | "no-space"
   /** The bucket lives in another region; `S3Error.region` names it when S3 did. */
   | "wrong-region"
   | "not-implemented"

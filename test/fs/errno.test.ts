@@ -9,6 +9,7 @@ import {
   ENAMETOOLONG,
   ENOENT,
   ENOMEM,
+  ENOSPC,
   ESTALE,
 } from "../../src/base/errno.ts";
 import { errnoName } from "../../src/fs/errno.ts";
@@ -28,6 +29,8 @@ describe("errnoOf", () => {
     ["precondition-failed", ESTALE],
     ["key-too-long", ENAMETOOLONG],
     ["too-large", EFBIG],
+    ["no-space", ENOSPC],
+    ["clock-skewed", EACCES],
     ["throttled", EIO],
     ["server-error", EIO],
     ["timeout", EIO],

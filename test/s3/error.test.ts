@@ -22,6 +22,8 @@ const TABLE = [
   [403, "InvalidObjectState", "archived"],
   [400, "KeyTooLongError", "key-too-long"],
   [400, "EntityTooLarge", "too-large"],
+  [403, "QuotaExceeded", "no-space"],
+  [507, "XMinioStorageFull", "no-space"],
   [301, "PermanentRedirect", "wrong-region"],
   [501, "NotImplemented", "not-implemented"],
   [503, "SlowDown", "throttled"],
