@@ -9,68 +9,87 @@ import { run } from "./processes.ts";
 
 export interface Target {
   readonly bucket: string;
+  /** Only keys that begin with it are seen; empty, or ending with a slash. */
+  readonly prefix: string;
   readonly directory: string;
-  readonly endpointUrl: string;
-  /** Send no signatures: the origin takes none. */
+  /** Undefined for Amazon S3 itself. */
+  readonly endpointUrl: string | undefined;
+  readonly region: string;
+  /** Send no signatures: the server takes none. */
   readonly anonymous: boolean;
   readonly caBundle: string | undefined;
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 export interface Contender {
   readonly name: string;
   readonly path: string;
   readonly version: string;
+  /** What a reader of the figures must know. */
+  readonly note: string | undefined;
   readonly command: (target: Target) => readonly string[];
 }
 
 interface Candidate {
   readonly name: string;
   readonly versionArgs: readonly string[];
+  readonly note?: string;
   readonly args: (target: Target) => readonly string[];
 }
 
+const LATE = "stores small files some time after close, not before it";
+
+/** The flags that ours and mount-s3 share. */
+function mountpointArgs(target: Target): readonly string[] {
+  const { anonymous, bucket, directory, endpointUrl, prefix, region } = target;
+  return [
+    ...["-f", "--no-log", "--region", region, "--allow-delete", "--allow-overwrite"],
+    ...(endpointUrl === undefined ? [] : ["--endpoint-url", endpointUrl, "--force-path-style"]),
+    ...(prefix === "" ? [] : ["--prefix", prefix]),
+    ...(anonymous ? ["--no-sign-request"] : []),
+    ...(target.caBundle === undefined ? [] : ["--ca-bundle", target.caBundle]),
+    ...[bucket, directory],
+  ];
+}
+
+/** `goofys` and its descendant take the same words. */
+function goofysArgs({ bucket, directory, endpointUrl, prefix, region }: Target): readonly string[] {
+  return [
+    ...[
+      "-f",
+      "--region",
+      region,
+      ...(endpointUrl === undefined ? [] : ["--endpoint", endpointUrl]),
+    ],
+    ...[prefix === "" ? bucket : `${bucket}:${prefix.replace(/\/$/, "")}`, directory],
+  ];
+}
+
 const CANDIDATES: readonly Candidate[] = [
-  {
-    name: "mount-s3",
-    versionArgs: ["--version"],
-    args: (target) => [
-      ...["-f", "--no-log", "--region", "us-east-1", "--force-path-style"],
-      ...["--allow-delete", "--allow-overwrite", "--endpoint-url", target.endpointUrl],
-      ...(target.anonymous ? ["--no-sign-request"] : []),
-      ...(target.caBundle === undefined ? [] : ["--ca-bundle", target.caBundle]),
-      ...[target.bucket, target.directory],
-    ],
-  },
-  {
-    name: "goofys",
-    versionArgs: ["--version"],
-    args: (target) => [
-      ...["-f", "--region", "us-east-1", "--endpoint", target.endpointUrl],
-      ...[target.bucket, target.directory],
-    ],
-  },
-  {
-    name: "geesefs",
-    versionArgs: ["--version"],
-    args: (target) => [
-      ...["-f", "--region", "us-east-1", "--endpoint", target.endpointUrl],
-      ...[target.bucket, target.directory],
-    ],
-  },
+  { name: "mount-s3", versionArgs: ["--version"], args: mountpointArgs },
+  { name: "goofys", versionArgs: ["--version"], args: goofysArgs },
+  { name: "geesefs", versionArgs: ["--version"], note: LATE, args: goofysArgs },
   {
     name: "rclone",
     versionArgs: ["version"],
-    args: (target) => [
-      ...["mount", `:s3:${target.bucket}`, target.directory, "--s3-provider", "Minio"],
-      ...["--s3-env-auth", "--s3-endpoint", target.endpointUrl, "--vfs-cache-mode", "writes"],
+    note: LATE,
+    args: ({ bucket, directory, endpointUrl, prefix, region }) => [
+      ...["mount", `:s3:${bucket}/${prefix}`, directory, "--s3-env-auth", "--s3-region", region],
+      ...(endpointUrl === undefined
+        ? ["--s3-provider", "AWS"]
+        : ["--s3-provider", "Minio", "--s3-endpoint", endpointUrl]),
+      ...["--vfs-cache-mode", "writes"],
     ],
   },
   {
     name: "s3fs",
     versionArgs: ["--version"],
-    args: (target) => [
-      ...[target.bucket, target.directory, "-f", "-o", `url=${target.endpointUrl}`],
-      ...["-o", "use_path_request_style", ...(target.anonymous ? ["-o", "public_bucket=1"] : [])],
+    args: ({ anonymous, bucket, directory, endpointUrl, prefix }) => [
+      ...[prefix === "" ? bucket : `${bucket}:/${prefix.replace(/\/$/, "")}`, directory, "-f"],
+      ...(endpointUrl === undefined
+        ? []
+        : ["-o", `url=${endpointUrl}`, "-o", "use_path_request_style"]),
+      ...(anonymous ? ["-o", "public_bucket=1"] : []),
     ],
   },
 ];
@@ -83,16 +102,10 @@ export async function findContenders(
   const found: Contender[] = [
     {
       name: "mount-s3-ts",
-      path: process.execPath,
+      path: ours,
       version: (await run(process.execPath, [ours, "--version"])).trim(),
-      command: (target) => [
-        process.execPath,
-        ours,
-        ...["-f", "--no-log", "--region", "us-east-1", "--force-path-style"],
-        ...["--allow-delete", "--allow-overwrite", "--endpoint-url", target.endpointUrl],
-        ...(target.anonymous ? ["--no-sign-request"] : []),
-        ...[target.bucket, target.directory],
-      ],
+      note: undefined,
+      command: (target) => [process.execPath, ours, ...mountpointArgs(target)],
     },
   ];
   const folders = [directory ?? "", ...(process.env["PATH"] ?? "").split(delimiter)];
@@ -106,6 +119,7 @@ export async function findContenders(
       name: candidate.name,
       path,
       version: await versionOf(path, candidate.versionArgs),
+      note: candidate.note,
       command: (target) => [path, ...candidate.args(target)],
     });
   }

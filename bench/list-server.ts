@@ -1,43 +1,66 @@
 /**
  * Answers ListObjectsV1 and V2 for the folders that nginx serves as buckets, with the ETags that
- * nginx gives to files, so that a listing and a HEAD agree. Arguments: PORT FOLDER.
+ * nginx gives to files, so that a listing and a HEAD agree; and HEAD and GET of objects that exist only
+ * by name. Arguments: PORT FOLDER.
  */
 
-import { readdirSync, statSync } from "node:fs";
-import { createServer } from "node:http";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { createServer, type ServerResponse } from "node:http";
 import { join } from "node:path";
 
 const [port, folder = ""] = process.argv.slice(2);
 
-interface Found {
-  readonly key: string;
-  readonly xml: string;
+/** Objects in the order of their keys, in columns: there may be a million. */
+interface Listed {
+  /** What the bucket's folder held when it was walked. */
+  readonly walked: string;
+  readonly keys: readonly string[];
+  readonly sizes: ReadonlyMap<string, { readonly bytes: number; readonly seconds: number }>;
 }
 
-/** Listings are for reading benchmarks: a bucket is walked once and does not change afterwards. */
-const buckets = new Map<string, { readonly names: number; readonly keys: readonly Found[] }>();
+/** A folder of this name stands for that many objects of one byte: names-1000000/file-0000000 and so on. */
+const MADE_UP = /^names-(\d+)$/;
+const BEGUN_SECONDS = Math.floor(Date.now() / 1000);
+const ONE_BYTE = { bytes: 1, seconds: BEGUN_SECONDS };
 
-function keysOf(bucket: string): readonly Found[] {
-  const names = readdirSync(join(folder, bucket)).length;
+/** Listings are for reading benchmarks: a bucket is walked again only when its folder has changed. */
+const buckets = new Map<string, Listed>();
+
+function listed(bucket: string): Listed {
+  const walked = readdirSync(join(folder, bucket)).sort().join("/");
   const known = buckets.get(bucket);
-  if (known !== undefined && known.names === names) return known.keys;
-  const keys: Found[] = [];
+  if (known?.walked === walked) return known;
+  const keys: string[] = [];
+  const sizes = new Map<string, { bytes: number; seconds: number }>();
   for (const entry of readdirSync(join(folder, bucket), { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
-    const stat = statSync(path);
-    const seconds = Math.floor(stat.mtimeMs / 1000);
     const key = path.slice(join(folder, bucket).length + 1);
-    const etag = `&quot;${seconds.toString(16)}-${stat.size.toString(16)}&quot;`;
-    const modified = new Date(seconds * 1000).toISOString();
-    keys.push({
-      key,
-      xml: `<Contents><Key>${key}</Key><LastModified>${modified}</LastModified><ETag>${etag}</ETag><Size>${stat.size}</Size><StorageClass>STANDARD</StorageClass></Contents>`,
-    });
+    if (entry.isDirectory()) {
+      const count = Number(MADE_UP.exec(key)?.[1] ?? 0);
+      for (let index = 0; index < count; index++) {
+        keys.push(`${key}/file-${String(index).padStart(7, "0")}`);
+      }
+    } else {
+      const stat = statSync(path);
+      sizes.set(key, { bytes: stat.size, seconds: Math.floor(stat.mtimeMs / 1000) });
+      keys.push(key);
+    }
   }
-  keys.sort((one, other) => (one.key < other.key ? -1 : 1));
-  buckets.set(bucket, { names, keys });
-  return keys;
+  keys.sort((one, other) => (one < other ? -1 : 1));
+  const found = { walked, keys, sizes };
+  buckets.set(bucket, found);
+  return found;
+}
+
+function contents(key: string, { sizes }: Listed): string {
+  const { bytes, seconds } = sizes.get(key) ?? ONE_BYTE;
+  const modified = new Date(seconds * 1000).toISOString();
+  return `<Contents><Key>${key}</Key><LastModified>${modified}</LastModified><ETag>&quot;${tag(seconds, bytes)}&quot;</ETag><Size>${bytes}</Size><StorageClass>STANDARD</StorageClass></Contents>`;
+}
+
+/** As nginx makes it. */
+function tag(seconds: number, bytes: number): string {
+  return `${seconds.toString(16)}-${bytes.toString(16)}`;
 }
 
 function list(bucket: string, query: URLSearchParams): string {
@@ -49,15 +72,16 @@ function list(bucket: string, query: URLSearchParams): string {
       ? (query.get("start-after") ?? query.get("marker") ?? "")
       : Buffer.from(token, "base64url").toString();
   const most = Math.min(Number(query.get("max-keys") ?? 1000), 1000);
-  const keys = keysOf(bucket);
+  const found = listed(bucket);
+  const { keys } = found;
   const items: string[] = [];
   let last = "";
   let truncated = false;
   for (let at = Math.max(firstFrom(keys, prefix), firstFrom(keys, after)); at < keys.length; at++) {
-    const found = keys[at];
-    if (found === undefined || !found.key.startsWith(prefix)) break;
-    const cut = delimiter === "" ? -1 : found.key.indexOf(delimiter, prefix.length);
-    const name = cut === -1 ? found.key : found.key.slice(0, cut + 1);
+    const key = keys[at];
+    if (key === undefined || !key.startsWith(prefix)) break;
+    const cut = delimiter === "" ? -1 : key.indexOf(delimiter, prefix.length);
+    const name = cut === -1 ? key : key.slice(0, cut + 1);
     if (name <= after || name === last) continue;
     if (items.length >= most) {
       truncated = most > 0;
@@ -65,7 +89,9 @@ function list(bucket: string, query: URLSearchParams): string {
     }
     last = name;
     items.push(
-      cut === -1 ? found.xml : `<CommonPrefixes><Prefix>${name}</Prefix></CommonPrefixes>`,
+      cut === -1
+        ? contents(key, found)
+        : `<CommonPrefixes><Prefix>${name}</Prefix></CommonPrefixes>`,
     );
   }
   const next = truncated
@@ -75,15 +101,32 @@ function list(bucket: string, query: URLSearchParams): string {
 }
 
 /** Index of the first key that is not before `bound`. */
-function firstFrom(keys: readonly Found[], bound: string): number {
+function firstFrom(keys: readonly string[], bound: string): number {
   let low = 0;
   let high = keys.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((keys[middle]?.key ?? "") < bound) low = middle + 1;
+    if ((keys[middle] ?? "") < bound) low = middle + 1;
     else high = middle;
   }
   return low;
+}
+
+/** An object of which only the name exists. */
+function answerMadeUp(path: string, headOnly: boolean, response: ServerResponse): void {
+  const [, bucket = "", directory = "", name = ""] = path.split("/");
+  const count = Number(MADE_UP.exec(directory)?.[1] ?? 0);
+  const index = Number(/^file-(\d{7})$/.exec(name)?.[1] ?? Number.POSITIVE_INFINITY);
+  if (index >= count || !existsSync(join(folder, bucket, directory))) {
+    response.statusCode = 404;
+    response.end("<Error><Code>NoSuchKey</Code><Message>no such key</Message></Error>");
+    return;
+  }
+  response.setHeader("etag", `"${tag(BEGUN_SECONDS, 1)}"`);
+  response.setHeader("last-modified", new Date(BEGUN_SECONDS * 1000).toUTCString());
+  response.setHeader("content-type", "binary/octet-stream");
+  response.setHeader("content-length", "1");
+  response.end(headOnly ? undefined : "x");
 }
 
 createServer((request, response) => {
@@ -98,6 +141,8 @@ createServer((request, response) => {
     response.end(
       `<ListMultipartUploadsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Bucket>${bucket}</Bucket><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>`,
     );
+  } else if (/^\/[^/]+\/names-\d+\/./.test(url.pathname)) {
+    answerMadeUp(url.pathname, request.method === "HEAD", response);
   } else {
     response.end(list(bucket, url.searchParams));
   }

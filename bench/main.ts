@@ -1,225 +1,177 @@
 /**
  * `npm run bench`: every job on every contender, in interleaved rounds, each cell on a fresh mount with
- * dropped caches. Prints a table as it goes and writes one JSON file; Ctrl-C keeps what was measured.
+ * dropped caches. Writes one JSON file and one page; Ctrl-C keeps what was measured.
  */
 
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, homedir, release, totalmem } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import yargs from "yargs";
 import { type Contender, findContenders } from "./contenders.ts";
-import { JOBS, type Job, sourceFile } from "./jobs.ts";
-import { mount } from "./mounted.ts";
-import { delayed, type Origin, startMinio, startNginx } from "./origins.ts";
-import { run } from "./processes.ts";
-import { type Measurement, summarise, table } from "./report.ts";
+import { ALL_JOBS, findJob, SETS } from "./jobs/catalogue.ts";
+import type { Job, ServerName } from "./jobs/job.ts";
+import { SIZES } from "./jobs/sizes.ts";
+import { describeMachine } from "./machine.ts";
+import { dropCaches } from "./mounted.ts";
+import { planCells, remainingCells } from "./plan.ts";
+import { endPrograms } from "./processes.ts";
+import { describeChanges } from "./report/compare.ts";
+import { describeResult, paintFor } from "./report/terminal.ts";
+import { FORMAT, type RecordedSettings, type Result, readResult, writeResult } from "./result.ts";
+import { runCells } from "./runner.ts";
+import { SERVER_NAMES, Servers } from "./servers/catalogue.ts";
+import { type Arguments, parseArguments, settingsOf, UsageError } from "./settings.ts";
 
-interface Settings {
-  readonly jobs: readonly Job[];
-  readonly contenders: readonly Contender[];
-  readonly rounds: number;
-  readonly baseline: string;
-}
-
-const BUCKET = "bench-bucket";
-
-/** Start-up does not count here, so that yargs does the work. */
-function parse() {
-  return yargs(process.argv.slice(2))
-    .scriptName("npm run bench --")
-    .usage(
-      "$0 [options]\n\nMeasures mount-s3-ts beside mount-s3, goofys, geesefs, rclone and s3fs.",
-    )
-    .options({
-      jobs: { type: "string", describe: "only these jobs, comma-separated" },
-      contenders: { type: "string", describe: "only these contenders, comma-separated" },
-      dir: { type: "string", describe: "folder to look for contenders in, before the path" },
-      rounds: { type: "number", default: 3, describe: "interleaved rounds" },
-      baseline: {
-        type: "string",
-        describe: "what the ratios refer to",
-        defaultDescription: "mount-s3 where it takes part, else mount-s3-ts",
-      },
-      list: { type: "boolean", default: false, describe: "list jobs and contenders, and end" },
-    })
-    .example("$0", "everything, with whatever is found")
-    .example("$0 --jobs seq-read,rand-4k-1 --contenders mount-s3-ts,mount-s3 --rounds 5", "")
-    .check(({ rounds }) => {
-      if (Number.isInteger(rounds) && rounds >= 1) return true;
-      throw new UsageError(`--rounds ${rounds} is not a whole number from 1`);
-    })
-    .strict()
-    .fail((message, error) => {
-      throw error ?? new UsageError(`${message}: see npm run bench -- --help`);
-    })
-    .parseAsync();
-}
+const PROGRAM = join(import.meta.dirname, "../dist/cli/main.js");
+const RESULTS = "bench-results";
 
 async function main(): Promise<void> {
-  const { baseline, contenders: named, dir, jobs, list, rounds } = await parse();
-  process.env["AWS_ACCESS_KEY_ID"] = "benchmark";
-  process.env["AWS_SECRET_ACCESS_KEY"] = "benchmark-secret";
-  process.env["AWS_EC2_METADATA_DISABLED"] = "true";
-  const found = await findContenders(join(import.meta.dirname, "../dist/cli/main.js"), dir);
-  if (list) {
-    for (const job of JOBS) process.stdout.write(`${job.name.padEnd(18)} ${job.description}\n`);
-    for (const each of found) process.stdout.write(`${each.name.padEnd(18)} ${each.version}\n`);
+  // The SDK prints about old versions of Node, into whatever the output is.
+  process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
+  const given = await parseArguments(process.argv.slice(2));
+  const paint = paintFor(process.stdout);
+  if (given.compare !== undefined) {
+    const [before = "", after = ""] = given.compare;
+    process.stdout.write(`${describeChanges(readResult(before), readResult(after), paint)}\n`);
     return;
   }
-  const contenders = choose("contender", found, named);
+  if (given.report !== undefined) return report(readResult(given.report), given.report);
+  const found = await findContenders(PROGRAM, given.dir);
+  if (given.list) return list(found);
+  if (given.resume === undefined) {
+    const result = await newResult(given, found);
+    mkdirSync(RESULTS, { recursive: true });
+    const name = `${new Date().toISOString().replaceAll(":", "-")}.json`;
+    return bench(result, found, given.out ?? join(RESULTS, name));
+  }
+  return bench(readResult(given.resume), found, given.resume);
+}
+
+function list(found: readonly Contender[]): void {
+  const width = Math.max(...ALL_JOBS.map((job) => job.name.length)) + 2;
+  for (const job of ALL_JOBS) process.stdout.write(`${job.name.padEnd(width)}${job.description}\n`);
+  process.stdout.write(
+    "\nNAME-20ms is the job with 20 ms to the server, NAME@minio on that server.\n",
+  );
+  for (const [name, jobs] of Object.entries(SETS)) {
+    process.stdout.write(`${name.padEnd(width)}${jobs.length} jobs\n`);
+  }
+  process.stdout.write("\n");
+  for (const each of found) process.stdout.write(`${each.name.padEnd(width)}${each.version}\n`);
+}
+
+/** A result with nothing measured yet. */
+async function newResult(given: Arguments, found: readonly Contender[]): Promise<Result> {
+  const names = given.contenders?.split(",") ?? (given.curves ? ["mount-s3-ts"] : undefined);
+  const contenders = names === undefined ? found : names.map((name) => contenderOf(name, found));
   const fallback = contenders.some((each) => each.name === "mount-s3") ? "mount-s3" : "mount-s3-ts";
-  const settings: Settings = {
-    jobs: choose("job", JOBS, jobs),
-    contenders,
-    rounds,
-    baseline: baseline ?? fallback,
+  const settings: RecordedSettings = {
+    ...settingsOf(
+      given,
+      contenders.map((each) => each.name),
+    ),
+    jobs: jobNames(given),
+    baseline: given.baseline ?? fallback,
   };
-  await bench(settings);
-}
-
-class UsageError extends Error {}
-
-function choose<T extends { readonly name: string }>(
-  what: string,
-  all: readonly T[],
-  names: string | undefined,
-): readonly T[] {
-  if (names === undefined) return all;
-  return names.split(",").map((name) => {
-    const one = all.find((each) => each.name === name);
-    if (one !== undefined) return one;
-    const known = all.map((each) => each.name).join(", ");
-    throw new UsageError(`there is no ${what} "${name}"; there are: ${known}`);
-  });
-}
-
-let interrupted = false;
-
-async function bench(settings: Settings): Promise<void> {
-  process.once("SIGINT", () => {
-    interrupted = true;
-    process.stderr.write("\nstopping after this cell; what was measured is kept\n");
-  });
-  const origins = new Map<string, Origin>();
-  const measurements: Measurement[] = [];
-  try {
-    for (const job of settings.jobs) {
-      if (interrupted) break;
-      const origin = await originFor(job, origins);
-      if (origin.files !== undefined) job.prepare?.(origin.files);
-      await measureJob(job, origin, settings, measurements);
-    }
-  } finally {
-    for (const origin of origins.values()) await origin.close();
-    const source = sourceFile();
-    if (source !== undefined) rmSync(source, { force: true });
-  }
-  const rows = summarise(measurements, settings.baseline);
-  process.stdout.write(`\n${table(rows, settings.baseline)}\n`);
-  mkdirSync("bench-results", { recursive: true });
-  const path = join("bench-results", `${new Date().toISOString().replaceAll(":", "-")}.json`);
-  const report = { machine: await machine(), contenders: versions(settings), rows, measurements };
-  writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
-  process.stdout.write(`\nwritten to ${path}\n`);
-}
-
-async function originFor(job: Job, origins: Map<string, Origin>): Promise<Origin> {
-  const kind = job.origin === "minio" ? "minio" : "nginx";
-  const known = origins.get(kind);
-  if (known !== undefined) return known;
-  const binary =
-    process.env["MINIO_BIN"] ??
-    join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "mount-s3-ts", "minio");
-  const origin = kind === "minio" ? await startMinio(binary, BUCKET) : await startNginx(BUCKET);
-  origins.set(kind, origin);
-  return origin;
-}
-
-async function measureJob(
-  job: Job,
-  origin: Origin,
-  settings: Settings,
-  measurements: Measurement[],
-): Promise<void> {
-  const direct = job.origin === "nginx-tls" ? (origin.tlsUrl ?? origin.url) : origin.url;
-  const proxy = job.delayMs === 0 ? undefined : await delayed(direct, job.delayMs);
-  const failed = new Set<string>();
-  try {
-    for (let round = 0; round < settings.rounds; round++) {
-      const turn = round % settings.contenders.length;
-      const order = [...settings.contenders.slice(turn), ...settings.contenders.slice(0, turn)];
-      for (const contender of order) {
-        if (interrupted || failed.has(contender.name)) continue;
-        const label = `${job.name} ${contender.name} ${round + 1}/${settings.rounds}`;
-        try {
-          const measurement = await measureCell(
-            { job, contender, round },
-            { ...origin, url: proxy?.url ?? direct, tls: job.origin === "nginx-tls" },
-          );
-          measurements.push(measurement);
-          const { figure, usage } = measurement;
-          process.stdout.write(
-            `${label}: ${figure.value.toFixed(2)} ${figure.unit}, ${usage.cpuSeconds.toFixed(2)} CPU-s, ${usage.peakMemoryMib.toFixed(0)} MiB\n`,
-          );
-        } catch (error) {
-          failed.add(contender.name);
-          process.stdout.write(`${label}: FAILED: ${(error as Error).message}\n`);
-        }
-      }
-    }
-  } finally {
-    await proxy?.close();
-  }
-}
-
-async function measureCell(
-  cell: { readonly job: Job; readonly contender: Contender; readonly round: number },
-  origin: Origin & { readonly tls: boolean },
-): Promise<Measurement> {
-  const mounted = await mount(cell.contender, {
-    bucket: origin.bucket,
-    endpointUrl: origin.url,
-    anonymous: origin.anonymous,
-    caBundle: origin.tls ? origin.caBundle : undefined,
-  });
-  try {
-    const before = mounted.usage();
-    const { cleanUp, ...figure } = await cell.job.measure(mounted, cell.round);
-    const after = mounted.usage();
-    await cleanUp?.();
-    return {
-      job: cell.job.name,
-      contender: cell.contender.name,
-      round: cell.round,
-      figure,
-      usage: {
-        cpuSeconds: after.cpuSeconds - before.cpuSeconds,
-        peakMemoryMib: after.peakMemoryMib,
-      },
-    };
-  } finally {
-    await mounted.unmount();
-  }
-}
-
-async function machine(): Promise<Record<string, string>> {
   return {
-    date: new Date().toISOString(),
-    commit: (await run("git", ["describe", "--always", "--dirty"]).catch(() => "unknown")).trim(),
-    kernel: release(),
-    processor: `${cpus().length} × ${cpus()[0]?.model ?? "unknown"}`,
-    memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
-    node: process.version,
+    format: FORMAT,
+    machine: await describeMachine(),
+    cachesDropped: dropCaches(),
+    settings,
+    contenders: contenders.map(({ name, note, version }) => ({
+      ...{ name, note, version },
+      command: undefined,
+    })),
+    servers: [],
+    jobs: settings.jobs.map((name) => {
+      const { delayMs, description, group, point, server } = jobOf(name, settings);
+      return { name, description, group, server, point, delayMs: settings.delayMs ?? delayMs };
+    }),
+    measurements: [],
+    failures: [],
   };
 }
 
-function versions(settings: Settings): Record<string, string> {
-  return Object.fromEntries(settings.contenders.map((each) => [each.name, each.version]));
+function jobNames({ curves, jobs, published, quick }: Arguments): string[] {
+  const chosen = [quick ? "quick" : "", published ? "published" : "", curves ? "curves" : ""];
+  const sets = chosen.filter((name) => name !== "");
+  const asked = jobs?.split(",") ?? (sets.length > 0 ? sets : ["standard"]);
+  return [...new Set(asked.flatMap((name) => SETS[name] ?? [name]))];
+}
+
+function contenderOf(name: string, found: readonly Contender[]): Contender {
+  const one = found.find((each) => each.name === name);
+  if (one !== undefined) return one;
+  const known = found.map((each) => each.name).join(", ");
+  throw new UsageError(`there is no contender "${name}"; there are: ${known}`);
+}
+
+function jobOf(name: string, { server }: RecordedSettings): Job {
+  const job = findJob(name, isServerName);
+  if (job === undefined) {
+    throw new UsageError(`there is no job "${name}": --list shows all`);
+  }
+  return server !== undefined && isServerName(server) ? { ...job, server } : job;
+}
+
+function isServerName(word: string): word is ServerName {
+  return SERVER_NAMES.some((name) => name === word);
+}
+
+async function bench(before: Result, found: readonly Contender[], path: string): Promise<void> {
+  const { settings } = before;
+  const jobs = settings.jobs.map((name) => jobOf(name, settings));
+  const contenders = settings.contenders.map((name) => contenderOf(name, found));
+  const cells = planCells({ ...settings, contendersOf: () => settings.contenders });
+  const interrupted = stopOnSignal();
+  const { bucket, region, seconds, sizes, url } = settings;
+  const servers = new Servers({
+    program: PROGRAM,
+    given: bucket === undefined ? undefined : { bucket, url, region },
+  });
+  try {
+    const result = await runCells(
+      {
+        ...{ jobs, contenders, servers, rounds: settings.rounds, signal: interrupted },
+        sizes: { ...SIZES[sizes], ...(seconds !== undefined && { seconds }) },
+        linkOf: (job) => ({
+          delayMs: settings.delayMs ?? job.delayMs,
+          mibPerSecond: settings.mibPerSecond,
+        }),
+        save: (result) => writeResult(path, result),
+      },
+      remainingCells(cells, before),
+      before,
+    );
+    writeResult(path, result);
+    report(result, path);
+    if (interrupted.aborted) {
+      process.stdout.write(`\nstopped early; to go on: npm run bench -- --resume ${path}\n`);
+      process.exitCode = 130;
+    }
+  } finally {
+    await servers.close();
+  }
+}
+
+/** Aborted by the first Ctrl-C, after which the cell is still finished; the second ends its programs. */
+function stopOnSignal(): AbortSignal {
+  const controller = new AbortController();
+  const onSignal = (): void => {
+    if (controller.signal.aborted) endPrograms();
+    else process.stderr.write("\nstopping after this cell; what was measured is kept\n");
+    controller.abort();
+  };
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  return controller.signal;
+}
+
+function report(result: Result, path: string): void {
+  process.stdout.write(`\n${describeResult(result, paintFor(process.stdout))}\n`);
+  process.stdout.write(`\nwritten to ${path}\n`);
 }
 
 try {
   await main();
 } catch (error) {
-  process.stderr.write(`bench: ${(error as Error).message}\n`);
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }

@@ -5,14 +5,36 @@ import { mkdtempSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Contender, Target } from "./contenders.ts";
-import { run, stop, type Usage, until, usageOf } from "./processes.ts";
+import {
+  descendantsOf,
+  residentMibOf,
+  run,
+  stop,
+  type Usage,
+  until,
+  usageOf,
+} from "./processes.ts";
 
 export interface Mounted {
   readonly directory: string;
   readonly secondsToMount: number;
+  /** Of the process that serves, which others may be below. */
+  readonly pid: number;
   /** CPU time and peak memory since the process started. */
   usage(): Usage;
+  /** Memory that is resident now. */
+  residentMib(): number;
   unmount(): Promise<void>;
+}
+
+/** Whether the kernel lets this user drop its caches. */
+export function dropCaches(): boolean {
+  try {
+    writeFileSync("/proc/sys/vm/drop_caches", "3");
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Drops the kernel's caches and mounts. Throws, leaving nothing behind, when it does not come up. */
@@ -22,39 +44,53 @@ export async function mount(
 ): Promise<Mounted> {
   const directory = mkdtempSync(join(tmpdir(), "mount-s3-ts-bench-"));
   await run("sync", []);
-  writeFileSync("/proc/sys/vm/drop_caches", "3");
+  dropCaches();
   const [command = "", ...args] = contender.command({ ...target, directory });
   const begun = process.hrtime.bigint();
   const child = spawn(command, args, {
     stdio: ["ignore", "ignore", "pipe"],
-    env: {
-      ...process.env,
-      ...(target.caBundle === undefined
-        ? {}
-        : { AWS_CA_BUNDLE: target.caBundle, SSL_CERT_FILE: target.caBundle }),
-    },
+    // Ctrl-C is for the harness, which unmounts.
+    detached: true,
+    env: { ...process.env, ...target.environment },
   });
   let complaint = "";
+  child.on("error", (error) => {
+    complaint = error.message;
+  });
   child.stderr.on("data", (chunk: Buffer) => {
     complaint = (complaint + chunk.toString()).slice(-2000);
   });
   const unmount = async (): Promise<void> => {
-    if (isMounted(directory))
-      await run("umount", [directory]).catch(() => run("umount", ["-l", directory]));
+    if (isMounted(directory)) {
+      const how = process.getuid?.() === 0 ? ["umount"] : ["fusermount3", "-u"];
+      const [program = "", ...flags] = how;
+      await run(program, [...flags, directory]).catch(() =>
+        run(program, [...flags, program === "umount" ? "-l" : "-z", directory]),
+      );
+    }
     await stop(child);
     rmdirSync(directory);
   };
+  const pid = child.pid ?? 0;
   try {
     await until(`${contender.name} to mount`, () => {
-      if (child.exitCode !== null) throw new Error(`${contender.name} ended: ${complaint.trim()}`);
+      if (child.exitCode !== null || child.pid === undefined) {
+        throw new Error(`${contender.name} ended: ${complaint.trim()}`);
+      }
       return isMounted(directory);
     });
   } catch (error) {
     await unmount();
     throw error;
   }
-  const secondsToMount = Number(process.hrtime.bigint() - begun) / 1e9;
-  return { directory, secondsToMount, usage: () => usageOf(child.pid ?? 0), unmount };
+  return {
+    directory,
+    secondsToMount: Number(process.hrtime.bigint() - begun) / 1e9,
+    pid,
+    usage: () => usageOf(pid),
+    residentMib: () => residentMibOf([pid, ...descendantsOf(pid)]),
+    unmount,
+  };
 }
 
 function isMounted(directory: string): boolean {

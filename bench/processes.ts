@@ -10,6 +10,9 @@ import { readdirSync, readFileSync } from "node:fs";
 /** Clock ticks a second in /proc/PID/stat: USER_HZ, 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
 
+/** As long as the published benchmarks of mount-s3 let one job take. */
+const TIMEOUT_MS = 300_000;
+
 export interface Usage {
   readonly cpuSeconds: number;
   readonly peakMemoryMib: number;
@@ -19,23 +22,52 @@ export interface Usage {
 export async function run(
   command: string,
   args: readonly string[],
-  options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
+  options: { readonly timeoutMs?: number } = {},
 ): Promise<string> {
-  const child = spawn(command, args, {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: options.env ?? process.env,
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-  });
+  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+  // A group of its own: Ctrl-C reaches the harness, which ends after the cell, and a program that hangs
+  // is ended with everything that it has started.
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+  running.add(child);
+  const timer = setTimeout(() => killGroup(child), timeoutMs);
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
   child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
-  const [code] = (await once(child, "close")) as [number | null];
-  if (code !== 0) {
-    const detail = Buffer.concat(err).toString().trim().slice(-2000);
-    throw new Error(`${command} ${args.join(" ")} exited with ${code}: ${detail}`);
+  await once(child, "close").finally(() => {
+    clearTimeout(timer);
+    running.delete(child);
+  });
+  if (child.exitCode === 0) return Buffer.concat(out).toString();
+  const how =
+    child.signalCode === null
+      ? `exited with ${child.exitCode}`
+      : `was ended by ${child.signalCode}, after at most ${timeoutMs / 1000} s`;
+  const detail = Buffer.concat(err).toString().trim().slice(-2000);
+  throw new Error(`${command} ${args.join(" ").slice(0, 500)} ${how}: ${detail}`);
+}
+
+const running = new Set<ChildProcess>();
+
+/** Ends the programs that `run` waits for. */
+export function endPrograms(): void {
+  for (const child of running) killGroup(child);
+}
+
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // It has just ended.
   }
-  return Buffer.concat(out).toString();
+}
+
+/** The seconds that a command takes. Throws unless it exits with 0. */
+export async function timed(command: string, args: readonly string[]): Promise<number> {
+  const begun = process.hrtime.bigint();
+  await run(command, args);
+  return Number(process.hrtime.bigint() - begun) / 1e9;
 }
 
 /** What a process and its living descendants have used so far. */
@@ -57,7 +89,22 @@ export function usageOf(pid: number): Usage {
   return { cpuSeconds: ticks / TICKS_PER_SECOND, peakMemoryMib: peakKib / 1024 };
 }
 
-function descendantsOf(pid: number): number[] {
+/** Resident memory, in MiB, of the given processes. */
+export function residentMibOf(pids: readonly number[]): number {
+  let kib = 0;
+  for (const pid of pids) {
+    try {
+      const status = readFileSync(`/proc/${pid}/status`, "latin1");
+      kib += Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
+    } catch {
+      // It has ended.
+    }
+  }
+  return kib / 1024;
+}
+
+/** The processes below `pid` that live. */
+export function descendantsOf(pid: number): number[] {
   const children = new Map<number, number[]>();
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;

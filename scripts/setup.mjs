@@ -92,7 +92,7 @@ async function main(target) {
   await installNodePackages(runner);
   await buildAddon(runner);
   await compile(runner, { config: "tsconfig.build.json", source: "src", output: "dist" }, bundle);
-  if (target === "bench") {
+  if (["bench", "test", "ok"].includes(target)) {
     await compile(runner, { config: "tsconfig.bench.json", source: "bench", output: "dist-bench" });
   }
   if (needsMinio(target)) await buildMinio(runner);

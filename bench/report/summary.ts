@@ -1,0 +1,82 @@
+/** From single measurements to one row for each job and contender: medians, spread, ratios, verdicts. */
+
+import { moreIsBetter, type Unit } from "../jobs/job.ts";
+import type { Measurement } from "../result.ts";
+import { type Ratio, ratioOf, type Summary, summarise } from "../statistics.ts";
+
+/** Whether the whole interval of a ratio is on one side of 1. */
+export type Verdict = "better" | "worse" | "even";
+
+export interface Row {
+  readonly job: string;
+  readonly contender: string;
+  readonly unit: Unit;
+  readonly value: Summary;
+  /** CPU-seconds per GiB where bytes were moved, otherwise CPU-seconds. */
+  readonly cpu: Summary;
+  readonly cpuIsPerGib: boolean;
+  readonly peakMemoryMib: Summary;
+  /** To the baseline; undefined for the baseline itself, and where it did not finish the job. */
+  readonly ratio: Ratio | undefined;
+  readonly cpuRatio: Ratio | undefined;
+  readonly memoryRatio: Ratio | undefined;
+  readonly verdict: Verdict | undefined;
+}
+
+const GIB = 2 ** 30;
+
+/** Rows in the order in which jobs and contenders were first measured. */
+export function summariseAll(measurements: readonly Measurement[], baseline: string): Row[] {
+  return [...groupBy(measurements, (each) => each.job)].flatMap(([job, ofJob]) => {
+    const base = ofJob.filter((each) => each.contender === baseline);
+    return [...groupBy(ofJob, (each) => each.contender)].flatMap(([contender, own]) => {
+      const row = rowOf(own, contender === baseline ? [] : base);
+      return row === undefined ? [] : [{ job, contender, ...row }];
+    });
+  });
+}
+
+export function groupBy<Each>(
+  all: readonly Each[],
+  keyOf: (each: Each) => string,
+): ReadonlyMap<string, Each[]> {
+  const groups = new Map<string, Each[]>();
+  for (const each of all) {
+    const key = keyOf(each);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [each]);
+    else group.push(each);
+  }
+  return groups;
+}
+
+export function verdictOf(ratio: Ratio | undefined, unit: Unit): Verdict | undefined {
+  if (ratio?.interval === undefined) return undefined;
+  if (ratio.interval.low <= 1 && ratio.interval.high >= 1) return "even";
+  return ratio.value > 1 === moreIsBetter(unit) ? "better" : "worse";
+}
+
+const figureOf = ({ figure }: Measurement): number => figure.value;
+const memoryOf = ({ usage }: Measurement): number => usage.peakMemoryMib;
+const cpuOf = ({ figure, usage }: Measurement): number =>
+  figure.bytes === undefined ? usage.cpuSeconds : usage.cpuSeconds / (figure.bytes / GIB);
+
+function rowOf(
+  own: readonly Measurement[],
+  base: readonly Measurement[],
+): Omit<Row, "job" | "contender"> | undefined {
+  const [first] = own;
+  const value = summarise(own.map(figureOf));
+  const cpu = summarise(own.map(cpuOf));
+  const peakMemoryMib = summarise(own.map(memoryOf));
+  if (!first || !value || !cpu || !peakMemoryMib) return undefined;
+  const { bytes, unit } = first.figure;
+  const ratio = ratioOf(own.map(figureOf), base.map(figureOf));
+  return {
+    ...{ unit, value, cpu, peakMemoryMib, ratio },
+    cpuIsPerGib: bytes !== undefined,
+    cpuRatio: ratioOf(own.map(cpuOf), base.map(cpuOf)),
+    memoryRatio: ratioOf(own.map(memoryOf), base.map(memoryOf)),
+    verdict: verdictOf(ratio, unit),
+  };
+}

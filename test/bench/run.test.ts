@@ -1,0 +1,105 @@
+/** A tiny run of the benchmark over the sandbox: from the first cell to a resumed and compared result. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { type Result, readResult, writeResult } from "../../bench/result.ts";
+import { repository } from "../rigs/paths.ts";
+
+const PROGRAM = join(repository, "dist-bench/main.js");
+const directory = mkdtempSync(join(tmpdir(), "mount-s3-ts-bench-test-"));
+const path = join(directory, "result.json");
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+interface Finished {
+  readonly status: number | null;
+  readonly output: string;
+}
+
+async function bench(args: readonly string[], during?: (child: ChildProcess) => void) {
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    cwd: directory,
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      during?.(child);
+    });
+  }
+  await once(child, "close");
+  return { status: child.exitCode, output } satisfies Finished;
+}
+
+const run = ["--server", "sandbox", "--sizes", "tiny", "--contenders", "mount-s3-ts"];
+const jobs = ["--jobs", "read-5m,create-1b,rm-r,first-byte", "--rounds", "2"];
+
+test("measures every job in every round, and leaves nothing mounted", {
+  timeout: 90_000,
+}, async () => {
+  const { output, status } = await bench([...run, ...jobs, "--out", path]);
+  expect(status, output).toBe(0);
+  const result = readResult(path);
+  expect(result.failures).toEqual([]);
+  expect(result.measurements.length).toBe(8);
+  for (const { figure, memory, usage } of result.measurements) {
+    expect(figure.value).toBeGreaterThan(0);
+    expect(usage.peakMemoryMib).toBeGreaterThan(10);
+    expect(memory.length).toBeGreaterThanOrEqual(2);
+  }
+  expect(result.contenders[0]?.command).toMatch(/--endpoint-url http:\/\/127\.0\.0\.1:\d+ /);
+  expect(result.servers).toEqual([expect.objectContaining({ name: "sandbox" })]);
+  expect(output).toMatch(/first-byte +mount-s3-ts +[\d.]+ ms/);
+  expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain("mount-s3-ts-bench-");
+});
+
+test("goes on where a run ended, and compares", { timeout: 60_000 }, async () => {
+  const whole = readResult(path);
+  const partial: Result = { ...whole, measurements: whole.measurements.slice(0, 7) };
+  const resumed = join(directory, "resumed.json");
+  writeResult(resumed, partial);
+  const { output, status } = await bench(["--resume", resumed]);
+  expect(status, output).toBe(0);
+  const after = readResult(resumed);
+  expect(after.measurements.slice(0, 7)).toEqual(partial.measurements);
+  const cell = ({ job, contender, round }: Result["measurements"][number]): unknown => ({
+    ...{ job, contender, round },
+  });
+  expect(after.measurements.map(cell)).toEqual(whole.measurements.map(cell));
+
+  const compared = await bench(["--compare", path, resumed]);
+  expect(compared.output).toMatch(/read-5m +mount-s3-ts +\S+ MiB\/s +\S+ MiB\/s +×1\.00/);
+});
+
+test("keeps what was measured when it is interrupted", { timeout: 60_000 }, async () => {
+  const stopped = join(directory, "stopped.json");
+  let sent = false;
+  const { output, status } = await bench([...run, ...jobs, "--out", stopped], (child) => {
+    if (!sent) child.kill("SIGINT");
+    sent = true;
+  });
+  expect(status, output).toBe(130);
+  expect(output).toContain(`--resume ${stopped}`);
+  const { failures, measurements } = readResult(stopped);
+  expect(failures).toEqual([]);
+  expect(measurements.length).toBeGreaterThanOrEqual(1);
+  expect(measurements.length).toBeLessThan(8);
+});
+
+test.each([
+  [["--jobs", "nothing"], 'there is no job "nothing"'],
+  [["--contenders", "nobody"], 'there is no contender "nobody"; there are: mount-s3-ts'],
+  [["--rounds", "0"], "--rounds 0 is not a whole number"],
+  [["--compare", "one.json"], "--compare takes two results, but got 1"],
+  [["--server", "given"], "no bucket was given: name one with --bucket"],
+  [["--nonsense"], "Unknown argument: nonsense"],
+])("%j is refused", async (args, message) => {
+  const { output, status } = await bench(args);
+  expect(output).toContain(message);
+  expect(status).toBe(2);
+});
