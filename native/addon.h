@@ -13,16 +13,19 @@
 #include <stddef.h>
 
 struct channel;
+struct wire;
 
 /* What one environment holds, from when it loads the addon to when it ends. */
 struct environment {
   napi_env env;
   napi_ref channel_class;
+  napi_ref wire_class;
   /* In whose name the loop calls JavaScript, and the object that async hooks know it by. */
   napi_async_context async_context;
   napi_ref async_resource;
-  /* Channels that are open; closed ones may still have handles that libuv is closing. */
+  /* What is open; what is closed may still have handles that libuv is closing. */
   struct channel *channels;
+  struct wire *wires;
   size_t handles;
   /* Removed once the environment ends and the last handle is closed: only then may the loop go. */
   napi_async_cleanup_hook_handle cleanup_hook;
@@ -57,6 +60,14 @@ napi_value send_datagram(napi_env env, napi_callback_info info);
 napi_status define_channel_class(struct environment *environment);
 napi_value open_channel(napi_env env, napi_callback_info info);
 void close_every_channel(struct environment *environment);
+
+/* wire.c */
+napi_status define_wire_class(struct environment *environment);
+napi_value open_wire(napi_env env, napi_callback_info info);
+void close_every_wire(struct environment *environment);
+
+/* tls-context.c */
+napi_value open_tls_context(napi_env env, napi_callback_info info);
 
 /* huge-pages.c */
 napi_value allocate_huge(napi_env env, napi_callback_info info);

@@ -1,6 +1,7 @@
 /*
  * The module: what JavaScript sees of the addon, and how it leaves an environment (a thread's worth
- * of Node) when that ends: every channel closed, every handle closed by libuv, then the rest.
+ * of Node) when that ends: every channel and wire closed, every handle closed by libuv, then the
+ * rest.
  */
 #include "addon.h"
 
@@ -37,6 +38,7 @@ static void on_environment_ends(napi_async_cleanup_hook_handle hook, void *data)
   napi_handle_scope scope;
   napi_open_handle_scope(env, &scope);
   close_every_channel(environment);
+  close_every_wire(environment);
   napi_async_destroy(env, environment->async_context);
   napi_close_handle_scope(env, scope);
   environment->ending = true;
@@ -79,6 +81,8 @@ static napi_status define_functions(napi_env env, napi_value exports) {
       {.utf8name = "setNonBlocking", .method = set_non_blocking},
       {.utf8name = "closeDescriptor", .method = close_descriptor},
       {.utf8name = "openChannel", .method = open_channel},
+      {.utf8name = "openWire", .method = open_wire},
+      {.utf8name = "openTlsContext", .method = open_tls_context},
       {.utf8name = "allocateHuge", .method = allocate_huge},
       {.utf8name = "discard", .method = discard},
       {.utf8name = "crc32c", .method = crc32c},
@@ -92,6 +96,8 @@ static napi_status define_functions(napi_env env, napi_value exports) {
 
 static napi_status set_up(struct environment *environment, napi_value exports) {
   napi_status status = define_channel_class(environment);
+  if (status == napi_ok)
+    status = define_wire_class(environment);
   if (status == napi_ok)
     status = define_functions(environment->env, exports);
   if (status == napi_ok)

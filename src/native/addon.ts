@@ -47,6 +47,26 @@ export interface Addon {
   openChannel(options: ChannelOptions): Channel;
 
   /**
+   * Watches a duplicate of `fd`, a connected and non-blocking stream socket, on this thread's event
+   * loop, which it keeps alive; `fd` itself stays the caller's. `onEvent` is called when there is
+   * something to read or room to write again after a `write` that took less than all, and a last time,
+   * with true, when the connection has broken. Throws an Error with a `code` when that cannot be.
+   */
+  openWire(fd: number, onEvent: (hungUp: boolean) => void): Wire;
+  /**
+   * For the encrypted wires to one server, of TLS 1.2 and above. Trusts `certificates`, texts of any
+   * number of PEM certificates each, and with `trustsSystem` those where OpenSSL looks for them; allows
+   * `suites` with TLS 1.3 and `ciphers` with 1.2, which are lists with colons; resumes sessions.
+   * Undefined when this Node does not lend its OpenSSL to addons.
+   */
+  openTlsContext(
+    certificates: readonly string[],
+    trustsSystem: boolean,
+    suites: string,
+    ciphers: string,
+  ): TlsContext | undefined;
+
+  /**
    * Maps `byteCount` bytes (a multiple of 2 MiB) of zeroes, aligned to 2 MiB and advised to use huge
    * pages. Nothing is resident until touched. Unmapped when collected. Throws an Error with code
    * ENOMEM when there is no memory.
@@ -64,6 +84,45 @@ export interface Addon {
   crc64nvmePortable(bytes: Uint8Array, crc: bigint): bigint;
   /** Which instructions the checksums use here: "sse4.2+pclmul", "armv8-crc+pmull", "portable". */
   readonly checksumEngine: string;
+}
+
+/** Opaque. */
+export interface TlsContext {
+  readonly opaque: unique symbol;
+}
+
+/**
+ * One connected socket. Results are counts of bytes or -errno; with TLS also -EPROTO, for which
+ * `failure` has the words. After `close` everything answers -EBADF or false.
+ */
+export interface Wire {
+  /**
+   * From here on TLS is spoken, as a client, with the server named `host` (or of that address), whose
+   * certificate must be valid and its own. To be called first, and `handshake` next. 0 or -errno.
+   */
+  secure(context: TlsContext, host: string): number;
+  /** 0 when the handshake is done; -EAGAIN while it is not: to be called again at each event. */
+  handshake(): number;
+  /**
+   * Reads what there is for now, at most what `target` holds. Plain, less than that means that there is
+   * no more. With TLS nothing says so but -EAGAIN, which must be waited for before the next event is.
+   * 0 when the server has closed its side (properly, with TLS).
+   */
+  read(target: Uint8Array): number;
+  /**
+   * Writes from the beginning of `bytes`; with `more`, others follow at once. When it takes less than
+   * all, or -EAGAIN, the rest is to be written at the next event and nothing else before it.
+   */
+  write(bytes: Uint8Array, more: boolean): number;
+  /** With TLS, whether nothing that was received waits to be read; else true. */
+  isDrained(): boolean;
+  /** Why TLS failed. */
+  failure(): string;
+  /** Whether an open wire keeps the event loop alive: at first it does. */
+  ref(): void;
+  unref(): void;
+  /** Closes the connection at once, telling a TLS server so. Idempotent. */
+  close(): void;
 }
 
 interface ChannelOptions {

@@ -4,5 +4,5 @@
  * decides anything: what to mount, what to reply and what an errno means is for the layers above.
  */
 
-export type { Addon, Channel } from "./addon.ts";
+export type { Addon, Channel, TlsContext, Wire } from "./addon.ts";
 export { addon, NativeError } from "./loader.ts";
