@@ -106,7 +106,7 @@ function remedyFor(failure: S3Error, options: ObjectClientOptions, endpoint: str
       if (failure.message.includes("wrong version number")) {
         return `${endpoint} does not speak TLS: write http:// instead of https://`;
       }
-      if (failure.message.includes("altnames")) {
+      if (/altnames|(hostname|IP address) mismatch/.test(failure.message)) {
         return "name the host as its certificate does; --force-path-style leaves the bucket out of the name";
       }
       if (failure.message.includes("certificate")) {

@@ -57,6 +57,7 @@ export async function storeOptions(
       ? undefined
       : new CachedCredentials(credentialSources(sourceOptions), storeLog),
     proxy: environment,
+    nodeEnvironment: environment,
     ...(caBundle !== undefined && { caBundle }),
     ...(attemptsMax !== undefined && { retry: { attemptsMax } }),
     ...(gbps !== undefined && { connectionsMax: connectionsFor(gbps) }),
@@ -64,6 +65,7 @@ export async function storeOptions(
     expectedBucketOwner: options.expectedBucketOwner,
     storageClass: options.storageClass,
     encryption: options.sse && { algorithm: options.sse, kmsKeyId: options.sseKmsKeyId },
+    wires: native,
     checksums: native,
     log: storeLog,
   };

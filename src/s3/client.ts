@@ -14,6 +14,7 @@ import { S3Error } from "./error.ts";
 import { getObject } from "./get-object.ts";
 import { headObject, headStored } from "./head-object.ts";
 import { listObjects } from "./list-objects.ts";
+import type { WireMaker } from "./native-stream.ts";
 import type {
   CompleteUploadRequest,
   CreateUploadRequest,
@@ -34,6 +35,7 @@ import { Sdk } from "./sdk.ts";
 import { isPlainBucket, type Target, targetAt } from "./target.ts";
 import { DEFAULT_TIMEOUTS, type Timeouts } from "./timeouts.ts";
 import { CONNECTIONS_MAX, Transport } from "./transport.ts";
+import type { NodeEnvironment } from "./trust.ts";
 import {
   abortUpload,
   type CommonHeaders,
@@ -78,6 +80,10 @@ export interface ObjectClientOptions {
   readonly proxy?: ProxyEnvironment;
   /** PEM certificates to trust in place of Node's own (what AWS_CA_BUNDLE names). */
   readonly caBundle?: string;
+  /** NODE_EXTRA_CA_CERTS and NODE_OPTIONS of the environment. */
+  readonly nodeEnvironment?: NodeEnvironment;
+  /** The addon's sockets, which cost less than Node's; without them, Node's are used. */
+  readonly wires?: WireMaker;
   /** The checksums that Node lacks; without them, only CRC-32 is verified. */
   readonly checksums?: Checksums;
   readonly log: Log;
@@ -106,6 +112,8 @@ class Client implements ObjectClient {
       connectionsMax: options.connectionsMax ?? CONNECTIONS_MAX,
       proxy: options.proxy ?? {},
       caBundle: options.caBundle,
+      wires: options.wires,
+      nodeEnvironment: options.nodeEnvironment ?? {},
       log: options.log,
     });
     const policy = { ...DEFAULT_RETRY_POLICY, ...options.retry };

@@ -8,7 +8,7 @@ import { setMaxListeners } from "node:events";
 
 import { inBackground, type Log, messageOf } from "../base/log.ts";
 import { Connection, type ConnectionEvents, type Exchange } from "./connection.ts";
-import { ConnectTimeoutError, dial, ignoresOnread, type Route } from "./dial.ts";
+import { ConnectTimeoutError, Dialer, type Route } from "./dial.ts";
 import type { S3Error } from "./error.ts";
 import { originKey } from "./origin.ts";
 import { proxyAuthorization } from "./proxy.ts";
@@ -40,6 +40,7 @@ interface Waiting extends Exchange {
 
 export class ConnectionPool {
   readonly #options: PoolOptions;
+  readonly #dialer: Dialer;
   readonly #events: ConnectionEvents;
   readonly #closing: AbortController = new AbortController();
   readonly #connections: Set<Connection> = new Set();
@@ -51,6 +52,7 @@ export class ConnectionPool {
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#wire = options.log.named("wire");
+    this.#dialer = new Dialer(options.route);
     // Every connection that is being opened listens, which is no leak.
     setMaxListeners(0, this.#closing.signal);
     this.#events = {
@@ -182,10 +184,10 @@ export class ConnectionPool {
   async #open(): Promise<void> {
     const connection = new Connection(this.#options.timeouts, this.#events);
     try {
-      const socket = await dial(this.#options.route, connection.onread, this.#closing.signal);
+      const stream = await this.#dialer.dial(connection, this.#closing.signal);
       this.#connections.add(connection);
       this.#trace("connected to");
-      connection.attach(socket, ignoresOnread(this.#options.route));
+      connection.attach(stream);
     } catch (error) {
       this.#trace(`${messageOf(error)}, connecting to`);
       const exchange = this.#waiting.shift();

@@ -1,6 +1,6 @@
 /**
- * One keep-alive connection, one request at a time. Reads go through the socket's `onread` option: Node
- * asks for a place before each read and reports afterwards, so that a body lands in its sink directly.
+ * One keep-alive connection, one request at a time: says where received bytes go, and for how long they
+ * are waited for.
  *
  *     idle ──start──▶ busy ──whole answer──▶ idle            (released)
  *       └──any byte, EOF, idle limit──▶ closed ◀──failure, abort, early or unfinished answer──┘
@@ -9,18 +9,24 @@
  * once: from then on nothing is written into the sink nor read from the body.
  */
 
-import type { OnReadOpts, Socket } from "node:net";
-
 import { assert } from "../base/assert.ts";
 import { messageOf } from "../base/log.ts";
+import type { ByteStream, StreamOwner } from "./byte-stream.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import { ResponseReceiver, SCRATCH_BYTES } from "./response-receiver.ts";
 import type { Timeouts } from "./timeouts.ts";
 import {
+  bodyBytes,
   requestError,
   type TransportRequest,
   type TransportResponse,
 } from "./transport-request.ts";
+
+/** How often within the shortest limit the limits are looked at: none is exceeded by more than a part. */
+const CHECKS_PER_LIMIT = 8;
+
+/** What a connection waits for, each within a time of its own. */
+type Awaited = "next request" | "room to send" | "answer" | "body" | "slow body";
 
 /** A request under way, with whoever waits for its answer. */
 export interface Exchange {
@@ -39,72 +45,56 @@ export interface ConnectionEvents {
   readonly onClosed: (connection: Connection) => void;
 }
 
-export class Connection {
-  readonly onread: OnReadOpts;
+export class Connection implements StreamOwner {
   readonly #timeouts: Timeouts;
   readonly #events: ConnectionEvents;
   readonly #scratch: Buffer = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
-  #socket: Socket | undefined;
+  #stream: ByteStream | undefined;
   #exchange: Exchange | undefined;
   #receiver: ResponseReceiver | undefined;
-  #bodySent: boolean = true;
-  #headDeadlineMs = 0;
+  #unsentBytes = 0;
   #answers = 0;
+  #awaited: Awaited = "next request";
   #limitMs = 0;
+  #deadlineMs = Number.POSITIVE_INFINITY;
+  /** Moved since the deadline was set. */
+  #movedBytes = 0;
+  #clock: NodeJS.Timeout | undefined;
 
   constructor(timeouts: Timeouts, events: ConnectionEvents) {
     this.#timeouts = timeouts;
     this.#events = events;
-    this.onread = {
-      buffer: () => this.#target(),
-      callback: (byteCount) => {
-        this.#received(byteCount);
-        return true;
-      },
-    };
   }
 
-  /** Takes over a connected socket that was opened with `onread`, or that is to be `copied` from. */
-  attach(socket: Socket, copied: boolean): void {
-    this.#socket = socket;
-    if (copied) socket.on("data", (bytes: Uint8Array) => this.#copyIn(bytes));
-    socket.on("error", (error) => this.#broke(error));
-    socket.on("end", () => this.#ended());
-    socket.on("close", () => this.#broke(new Error("the connection closed")));
-    socket.on("timeout", () => this.#timedOut());
-    if (socket.destroyed) this.#broke(new Error("the connection closed"));
+  /** Takes over a stream that was opened for this connection. */
+  attach(stream: ByteStream): void {
+    this.#stream = stream;
+    const { firstByteMs, idleMs, stallMs } = this.#timeouts;
+    const checkMs = Math.min(firstByteMs, idleMs, stallMs) / CHECKS_PER_LIMIT;
+    this.#clock = setInterval(() => this.#checkTime(), checkMs).unref();
   }
 
   get closed(): boolean {
-    return this.#socket === undefined;
+    return this.#stream === undefined;
   }
 
   start(exchange: Exchange): void {
-    const socket = this.#socket;
-    assert(socket !== undefined && this.#exchange === undefined, "the connection is idle");
+    const stream = this.#stream;
+    assert(stream !== undefined && this.#exchange === undefined, "the connection is idle");
     const { request, head } = exchange;
+    const body = request.body ?? [];
     this.#exchange = exchange;
     this.#receiver = new ResponseReceiver(request.method, this.#scratch, request.accept);
-    if (this.#answers > 0) socket.ref();
-    const body = request.body ?? [];
-    this.#bodySent = body.length === 0;
-    if (this.#bodySent) {
-      socket.write(head, "latin1");
-      this.#awaitHead();
-    } else {
-      this.#limit(this.#timeouts.stallMs);
-      this.#headDeadlineMs = Number.POSITIVE_INFINITY;
-      socket.cork();
-      socket.write(head, "latin1");
-      this.#sendBody(exchange, body, 0);
-      socket.uncork();
-    }
+    this.#unsentBytes = head.length + bodyBytes(body);
+    if (this.#answers > 0) stream.ref();
+    this.#await("room to send", this.#timeouts.stallMs);
+    stream.send(head, body);
   }
 
   /** Lets the connection stay open, without keeping the process alive. */
   rest(): void {
-    this.#socket?.unref();
-    this.#limit(this.#timeouts.idleMs);
+    this.#stream?.unref();
+    this.#await("next request", this.#timeouts.idleMs);
   }
 
   /** Destroys the connection; the exchange that it carries, if any, fails as `errorOf` says. */
@@ -113,34 +103,17 @@ export class Connection {
     if (exchange !== undefined) exchange.fail(errorOf(exchange.request), false);
   }
 
-  /** One block at a time, so that TLS does not encrypt, and so copy, all of them at once. */
-  #sendBody(exchange: Exchange, body: readonly Uint8Array[], index: number): void {
-    const bytes = body[index];
-    if (bytes === undefined) {
-      this.#bodySent = true;
-      if (this.#receiver?.headDone === false) this.#awaitHead();
-      return;
+  sent(byteCount: number): void {
+    const receiver = this.#receiver;
+    if (receiver === undefined) return;
+    this.#unsentBytes -= byteCount;
+    if (this.#unsentBytes > 0) this.#moved(byteCount);
+    else if (!receiver.headDone) {
+      this.#await("answer", this.#exchange?.request.firstByteMs ?? this.#timeouts.firstByteMs);
     }
-    this.#socket?.write(bytes, (error) => {
-      if (error === undefined || error === null) {
-        if (this.#exchange === exchange) this.#sendBody(exchange, body, index + 1);
-      }
-    });
   }
 
-  #awaitHead(): void {
-    const limitMs = this.#exchange?.request.firstByteMs ?? this.#timeouts.firstByteMs;
-    this.#limit(limitMs);
-    this.#headDeadlineMs = performance.now() + limitMs;
-  }
-
-  #limit(limitMs: number): void {
-    if (limitMs === this.#limitMs) return;
-    this.#limitMs = limitMs;
-    this.#socket?.setTimeout(limitMs);
-  }
-
-  #target(): Uint8Array {
+  target(): Uint8Array {
     const receiver = this.#receiver;
     if (receiver === undefined) return this.#scratch;
     try {
@@ -151,40 +124,77 @@ export class Connection {
     }
   }
 
-  #copyIn(bytes: Uint8Array): void {
-    let at = 0;
-    while (at < bytes.length && !this.closed) {
-      const target = this.#target();
-      const byteCount = Math.min(target.length, bytes.length - at);
-      target.set(bytes.subarray(at, at + byteCount));
-      at += byteCount;
-      this.#received(byteCount);
-    }
-  }
-
-  #received(byteCount: number): void {
+  received(byteCount: number): boolean {
     const receiver = this.#receiver;
     if (receiver === undefined) {
       // Bytes that answer nothing: whatever comes next on this connection cannot be trusted.
       this.#close();
-      return;
+      return false;
     }
+    const hadHead = receiver.headDone;
     try {
       receiver.received(byteCount);
     } catch (error) {
       this.#refuse(error);
-      return;
+      return false;
     }
-    if (receiver.done) this.#finish(receiver);
-    else if (receiver.headDone) this.#limit(this.#timeouts.stallMs);
-    else if (performance.now() > this.#headDeadlineMs) this.#timedOut();
+    if (receiver.done) {
+      this.#finish(receiver);
+      return false;
+    }
+    if (hadHead) this.#moved(byteCount);
+    else if (receiver.headDone) this.#awaitBody();
+    return true;
+  }
+
+  ended(): void {
+    const receiver = this.#receiver;
+    if (receiver?.ended() === true) this.#finish(receiver);
+    else this.failed(new Error("the server closed the connection"));
+  }
+
+  failed(cause: unknown): void {
+    const stale = this.#answers > 0 && this.#receiver?.begun === false;
+    const exchange = this.#close();
+    if (exchange === undefined) return;
+    const { request } = exchange;
+    exchange.fail(requestError(request, "network", messageOf(cause), cause), stale);
+  }
+
+  #awaitBody(): void {
+    const slowMs = this.#exchange?.request.firstByteMs;
+    if (slowMs === undefined) this.#await("body", this.#timeouts.stallMs);
+    else this.#await("slow body", slowMs);
+  }
+
+  #await(awaited: Awaited, limitMs: number): void {
+    this.#awaited = awaited;
+    this.#limitMs = limitMs;
+    this.#deadlineMs = performance.now() + limitMs;
+    this.#movedBytes = 0;
+  }
+
+  /** So many bytes buy another spell of time. */
+  #moved(byteCount: number): void {
+    if (this.#awaited !== "body" && this.#awaited !== "room to send") return;
+    this.#movedBytes += byteCount;
+    if (this.#movedBytes >= this.#timeouts.stallBytes) this.#await(this.#awaited, this.#limitMs);
+  }
+
+  /** After a pause of the process itself, what has come meanwhile is read first. */
+  #checkTime(): void {
+    if (performance.now() < this.#deadlineMs) return;
+    setImmediate(() => {
+      if (performance.now() >= this.#deadlineMs) this.#timedOut();
+    });
   }
 
   #finish(receiver: ResponseReceiver): void {
     const exchange = this.#exchange;
     assert(exchange !== undefined, "a response answers a request");
     const { status, headers } = receiver.head;
-    const reusable = receiver.reusable && this.#bodySent;
+    const reusable =
+      receiver.reusable && this.#unsentBytes === 0 && this.#stream?.isDrained() === true;
     this.#exchange = undefined;
     this.#receiver = undefined;
     this.#answers++;
@@ -193,26 +203,13 @@ export class Connection {
     if (reusable && !this.closed) this.#events.onIdle(this);
   }
 
-  #ended(): void {
-    const receiver = this.#receiver;
-    if (receiver?.ended() === true) this.#finish(receiver);
-    else this.#broke(new Error("the server closed the connection"));
-  }
-
-  #broke(cause: unknown): void {
-    const stale = this.#answers > 0 && this.#receiver?.begun === false;
-    const exchange = this.#close();
-    if (exchange === undefined) return;
-    const { request } = exchange;
-    exchange.fail(requestError(request, "network", messageOf(cause), cause), stale);
-  }
-
   #timedOut(): void {
-    const what =
-      this.#receiver?.headDone === true || !this.#bodySent ? "the next byte" : "an answer";
     const exchange = this.#close();
     if (exchange === undefined) return;
-    const message = `no sign of ${what} for ${this.#limitMs} ms`;
+    const { stallBytes } = this.#timeouts;
+    const what =
+      this.#awaited === "answer" ? "no sign of an answer" : `fewer than ${stallBytes} bytes moved`;
+    const message = `${what} for ${this.#limitMs} ms`;
     exchange.fail(requestError(exchange.request, "timeout", message), false);
   }
 
@@ -233,15 +230,16 @@ export class Connection {
     exchange.fail(reason, false);
   }
 
-  /** Closes the socket at once and returns the exchange that this cuts off. */
+  /** Closes the stream at once and returns the exchange that this cuts off. */
   #close(): Exchange | undefined {
     const exchange = this.#exchange;
     this.#exchange = undefined;
     this.#receiver = undefined;
-    const socket = this.#socket;
-    if (socket === undefined) return exchange;
-    this.#socket = undefined;
-    socket.destroy();
+    const stream = this.#stream;
+    if (stream === undefined) return exchange;
+    this.#stream = undefined;
+    clearInterval(this.#clock);
+    stream.destroy();
     this.#events.onClosed(this);
     return exchange;
   }

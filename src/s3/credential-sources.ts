@@ -191,6 +191,8 @@ function transportFor({ caBundle, environment, log }: SourceOptions): Transport 
     connectionsMax: 1,
     proxy: environment,
     caBundle,
+    wires: undefined,
+    nodeEnvironment: environment,
     log,
   });
 }

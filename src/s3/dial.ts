@@ -1,13 +1,21 @@
 /**
- * Opens connections to one origin: TCP or TLS, directly or through a proxy. A connection is handed out
- * when it is ready for a request, so that one time limit covers all of its beginnings.
+ * Opens streams to one origin: TCP or TLS, directly or through a proxy. A stream is handed out when it
+ * is ready for a request, so that one time limit covers all of its beginnings.
+ *
+ * Node's `net` finds and connects (names, several addresses, proxies); the addon takes over from there,
+ * TLS included. Without it, and inside the tunnel of an encrypted proxy, Node's sockets are used.
  */
 
 import net, { type OnReadOpts, type Socket } from "node:net";
 import tls from "node:tls";
 
-import type { Origin } from "./origin.ts";
+import type { TlsContext } from "../native/index.ts";
+import type { ByteStream, StreamOwner } from "./byte-stream.ts";
+import { NativeStream, type WireMaker } from "./native-stream.ts";
+import { NodeStream, onreadFor } from "./node-stream.ts";
+import { type Origin, originOf } from "./origin.ts";
 import { openTunnel } from "./proxy.ts";
+import { defaultTrust, type NodeEnvironment } from "./trust.ts";
 
 export interface Route {
   readonly origin: Origin;
@@ -15,11 +23,9 @@ export interface Route {
   /** PEM certificates to trust in place of Node's own list. */
   readonly caBundle: string | undefined;
   readonly connectMs: number;
-}
-
-/** Whether sockets of this route ignore `onread`: Node has no such option for TLS inside a tunnel. */
-export function ignoresOnread(route: Route): boolean {
-  return route.origin.secure && route.proxy !== undefined;
+  /** undefined: only Node's own sockets are used. */
+  readonly wires: WireMaker | undefined;
+  readonly nodeEnvironment: NodeEnvironment;
 }
 
 /** Connecting took longer than `Route.connectMs`. */
@@ -28,78 +34,165 @@ export class ConnectTimeoutError extends Error {
 }
 
 /**
- * Connects; received bytes go to `onread` unless the route ignores it. The caller owns the socket and destroys it. Rejects with
- * Node's error, a ConnectTimeoutError, or the reason of `signal`.
+ * Node's own list, but AES with 128 bits before that with 256, which costs both ends a third more and
+ * which nobody can break either.
  */
-export async function dial(route: Route, onread: OnReadOpts, signal: AbortSignal): Promise<Socket> {
-  signal.throwIfAborted();
-  const limit = new AbortController();
-  const timer = setTimeout(() => {
-    limit.abort(new ConnectTimeoutError(`no connection within ${route.connectMs} ms`));
-  }, route.connectMs);
-  const onAbort = (): void => limit.abort(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await connect(route, onread, limit.signal);
-  } catch (error) {
-    throw limit.signal.aborted ? limit.signal.reason : error;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", onAbort);
-  }
-}
+const CIPHERS = `TLS_AES_128_GCM_SHA256:${tls.DEFAULT_CIPHERS}`;
 
-async function connect(route: Route, onread: OnReadOpts, signal: AbortSignal): Promise<Socket> {
-  const { origin, proxy } = route;
-  if (!origin.secure) {
-    const { host, port, secure } = proxy === undefined ? origin : proxyAddress(proxy);
+export class Dialer {
+  readonly #route: Route;
+  /** Who is at the other end, and speaks TLS if that is spoken: the origin, or the proxy of a plain one. */
+  readonly #peer: Origin;
+  /** The proxy that opens a tunnel to the peer. */
+  readonly #tunnel: URL | undefined;
+  #nodeContext: tls.SecureContext | undefined;
+  #wireContext: TlsContext | "none" | undefined;
+
+  constructor(route: Route) {
+    const { origin, proxy } = route;
+    this.#route = route;
+    this.#peer = proxy === undefined || origin.secure ? origin : originOf(proxy);
+    this.#tunnel = origin.secure ? proxy : undefined;
+  }
+
+  /**
+   * Connects for `owner`, who destroys the stream. Rejects with Node's error, a ConnectTimeoutError, or
+   * the reason of `signal`.
+   */
+  async dial(owner: StreamOwner, signal: AbortSignal): Promise<ByteStream> {
+    signal.throwIfAborted();
+    const { connectMs } = this.#route;
+    const limit = new AbortController();
+    const timer = setTimeout(() => {
+      limit.abort(new ConnectTimeoutError(`no connection within ${connectMs} ms`));
+    }, connectMs);
+    const onAbort = (): void => limit.abort(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await this.#connect(owner, limit.signal);
+    } catch (error) {
+      throw limit.signal.aborted ? limit.signal.reason : error;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async #connect(owner: StreamOwner, signal: AbortSignal): Promise<ByteStream> {
+    const { wires } = this.#route;
+    const peer = this.#peer;
+    const tunnel = this.#tunnel;
+    const context = wires !== undefined && peer.secure ? this.#contextFor(wires) : undefined;
+    const isNative = wires !== undefined && context !== "none";
+    if (!isNative && tunnel === undefined) return this.#connectByNode(owner, signal);
+
+    const socket =
+      tunnel === undefined
+        ? await ready(connectPaused(peer), "connect", signal)
+        : await openTunnel(tunnel, peer, signal);
+    const fd = descriptorOf(socket);
+    if (!isNative || fd === undefined) return this.#connectInside(socket, owner, signal);
+    try {
+      const stream = new NativeStream(wires, fd, owner);
+      if (context !== undefined) await stream.secure(context, peer.host, signal);
+      return stream;
+    } finally {
+      // The stream has a descriptor of its own.
+      socket.destroy();
+    }
+  }
+
+  async #connectByNode(owner: StreamOwner, signal: AbortSignal): Promise<ByteStream> {
+    const { port, secure } = this.#peer;
+    const host = addressOf(this.#peer);
+    const onread = onreadFor(owner);
     const socket = secure
-      ? tls.connect({ host: addressOf(host), port, ...tlsOptions(route, host, onread) })
-      : net.connect({ host: addressOf(host), port, noDelay: true, onread });
-    return ready(socket, secure ? "secureConnect" : "connect", signal);
+      ? tls.connect({ host, port, ...this.#tlsOptions(onread) })
+      : net.connect({ host, port, onread, noDelay: true });
+    await ready(socket, secure ? "secureConnect" : "connect", signal);
+    return new NodeStream(socket, owner, false);
   }
-  const options = tlsOptions(route, origin.host, onread);
-  if (proxy === undefined) {
-    const { host, port } = origin;
-    return ready(tls.connect({ host: addressOf(host), port, ...options }), "secureConnect", signal);
+
+  /** Makes a stream of a socket that is connected already: Node knows no `onread` for that. */
+  async #connectInside(
+    socket: Socket,
+    owner: StreamOwner,
+    signal: AbortSignal,
+  ): Promise<ByteStream> {
+    if (!this.#peer.secure) return new NodeStream(socket, owner, true);
+    const inner = tls.connect({ ...this.#tlsOptions(undefined), socket });
+    return new NodeStream(await ready(inner, "secureConnect", signal), owner, true);
   }
-  const socket = await openTunnel(proxy, origin, signal);
-  return ready(tls.connect({ ...options, socket }), "secureConnect", signal);
+
+  #tlsOptions(onread: OnReadOpts | undefined): TlsOptions {
+    const { host } = this.#peer;
+    this.#nodeContext ??= secureContext(this.#route);
+    return {
+      ...(onread === undefined ? {} : { onread }),
+      noDelay: true,
+      secureContext: this.#nodeContext,
+      rejectUnauthorized: true,
+      // A server name is never an address (RFC 6066).
+      ...(net.isIP(host) === 0 ? { servername: host } : {}),
+      ALPNProtocols: ["http/1.1"],
+    };
+  }
+
+  /** One for all streams, so that they resume one another's sessions. */
+  #contextFor(wires: WireMaker): TlsContext | "none" {
+    this.#wireContext ??= this.#openContext(wires) ?? "none";
+    return this.#wireContext;
+  }
+
+  #openContext(wires: WireMaker): TlsContext | undefined {
+    const { caBundle, nodeEnvironment } = this.#route;
+    const trust =
+      caBundle === undefined
+        ? defaultTrust(nodeEnvironment)
+        : { certificates: [caBundle], system: false };
+    if (trust === undefined) return undefined;
+    const ciphers = CIPHERS.split(":");
+    const isSuite = (name: string): boolean => name.startsWith("TLS_");
+    return wires.openTlsContext(
+      trust.certificates,
+      trust.system,
+      ciphers.filter(isSuite).join(":"),
+      ciphers.filter((name) => !isSuite(name)).join(":"),
+    );
+  }
 }
 
 /**
  * The host to connect to. Names below "localhost" are this machine (RFC 6761), which few resolvers know,
  * and which buckets in the host name make of an endpoint here.
  */
-function addressOf(host: string): string {
+function addressOf({ host }: Origin): string {
   return host.endsWith(".localhost") ? "localhost" : host;
 }
 
-function proxyAddress(proxy: URL): Origin {
-  const secure = proxy.protocol === "https:";
-  const port = proxy.port === "" ? (secure ? 443 : 80) : Number(proxy.port);
-  return { secure, host: proxy.hostname.replace(/^\[|\]$/g, ""), port };
+/** tls.connect() hands these on to the socket, which its types do not know. */
+type TlsOptions = tls.ConnectionOptions & { onread?: OnReadOpts; noDelay: boolean };
+
+function secureContext({ caBundle }: Route): tls.SecureContext {
+  return tls.createSecureContext({
+    ciphers: CIPHERS,
+    minVersion: "TLSv1.2",
+    ...(caBundle === undefined ? {} : { ca: caBundle }),
+  });
 }
 
-/** tls.connect() hands these on to the socket, which its types do not know. */
-type TlsOptions = tls.ConnectionOptions & { onread: OnReadOpts; noDelay: boolean };
+/** The descriptor of a socket, which Node exposes without documenting it. */
+function descriptorOf(socket: Socket): number | undefined {
+  const handle: unknown = Reflect.get(socket, "_handle");
+  const fd: unknown = typeof handle === "object" && handle !== null && Reflect.get(handle, "fd");
+  return typeof fd === "number" && fd >= 0 && !(socket instanceof tls.TLSSocket) ? fd : undefined;
+}
 
-/**
- * Node's own list, but AES with 128 bits before that with 256, which costs both ends a third more and
- * which nobody can break either.
- */
-const CIPHERS = `TLS_AES_128_GCM_SHA256:${tls.DEFAULT_CIPHERS}`;
-
-function tlsOptions(route: Route, host: string, onread: OnReadOpts): TlsOptions {
-  return {
-    onread,
-    noDelay: true,
-    ciphers: CIPHERS,
-    // A server name is never an address (RFC 6066).
-    ...(net.isIP(host) === 0 ? { servername: host } : {}),
-    ...(route.caBundle === undefined ? {} : { ca: route.caBundle }),
-    ALPNProtocols: ["http/1.1"],
-  };
+/** A socket of which Node reads nothing. */
+function connectPaused(peer: Origin): Socket {
+  const socket = net.connect({ host: addressOf(peer), port: peer.port, noDelay: true });
+  socket.pause();
+  return socket;
 }
 
 function ready(socket: Socket, event: string, signal: AbortSignal): Promise<Socket> {

@@ -3,7 +3,7 @@
  * knows HTTP, signatures and S3's XML; it knows nothing of files.
  *
  *     get, head, list, put, upload, delete ─▶ direct-path ─┐
- *                                                          ├─▶ transport ─▶ connection-pool ─▶ socket
+ *                                                          ├─▶ transport ─▶ connection-pool ─▶ stream
  *     abort, where the bucket is ─▶ sdk ───────────────────┘       (bodies land in the caller's sink)
  *
  * What moves bytes or names is signed and sent here, because the SDK costs twenty times the request;

@@ -8,11 +8,16 @@ export interface Timeouts {
   readonly connectMs: number;
   /** From the last byte of the request to the last byte of the response's header. */
   readonly firstByteMs: number;
-  /** Between two pieces of a body, in either direction. mount-s3 gives up below 1 B/s for 30 s. */
+  /**
+   * A body, in either direction, that moves fewer than `stallBytes` in this time has stalled: a server
+   * that trickles must not hold a reader for ever. mount-s3 gives up below 1 B/s for 30 s.
+   */
   readonly stallMs: number;
+  readonly stallBytes: number;
   /**
    * In place of `firstByteMs` for CompleteMultipartUpload, whose "processing could take several
-   * minutes" (Amazon S3 API reference).
+   * minutes" (Amazon S3 API reference), while S3 may send the header and then blanks; so it is also
+   * the limit of the whole body, which need not keep up a rate.
    */
   readonly completeMs: number;
   /** How long a connection is kept for the next request. S3 itself closes after about 20 s. */
@@ -23,6 +28,7 @@ export const DEFAULT_TIMEOUTS: Timeouts = {
   connectMs: 3_000,
   firstByteMs: 30_000,
   stallMs: 20_000,
+  stallBytes: 16_384,
   completeMs: 300_000,
   idleMs: 20_000,
 };

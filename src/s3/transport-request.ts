@@ -22,7 +22,7 @@ export interface TransportRequest {
   readonly body?: readonly Uint8Array[] | undefined;
   /** Takes the body of the answer, or lets it be gathered. */
   readonly accept?: Accept | undefined;
-  /** In place of `Timeouts.firstByteMs`. */
+  /** In place of `Timeouts.firstByteMs`, and of the rate that a body must keep up: its limit, too. */
   readonly firstByteMs?: number | undefined;
 }
 
@@ -66,13 +66,13 @@ export function encodeHead(request: TransportRequest, target: string): string {
     head += `${name}: ${value}\r\n`;
   }
   if (body !== undefined || method === "PUT" || method === "POST") {
-    head += `content-length: ${bodyBytes(body)}\r\n`;
+    head += `content-length: ${bodyBytes(body ?? [])}\r\n`;
   }
   return `${head}\r\n`;
 }
 
-function bodyBytes(body: readonly Uint8Array[] | undefined): number {
+export function bodyBytes(body: readonly Uint8Array[]): number {
   let byteCount = 0;
-  for (const part of body ?? []) byteCount += part.length;
+  for (const part of body) byteCount += part.length;
   return byteCount;
 }

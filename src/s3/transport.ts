@@ -5,6 +5,7 @@
 
 import type { Log } from "../base/log.ts";
 import { ConnectionPool } from "./connection-pool.ts";
+import type { WireMaker } from "./native-stream.ts";
 import { originKey } from "./origin.ts";
 import { type ProxyEnvironment, proxyFor } from "./proxy.ts";
 import { logged } from "./request-log.ts";
@@ -14,6 +15,7 @@ import {
   type TransportRequest,
   type TransportResponse,
 } from "./transport-request.ts";
+import type { NodeEnvironment } from "./trust.ts";
 
 /** Per origin. S3 serves 55-90 MB/s on one connection, so that this fills 25 Gbit/s and more. */
 export const CONNECTIONS_MAX = 64;
@@ -23,6 +25,9 @@ export interface TransportOptions {
   readonly connectionsMax: number;
   readonly proxy: ProxyEnvironment;
   readonly caBundle: string | undefined;
+  /** undefined: Node's own sockets. */
+  readonly wires: WireMaker | undefined;
+  readonly nodeEnvironment: NodeEnvironment;
   readonly log: Log;
 }
 
@@ -52,14 +57,10 @@ export class Transport {
     const key = originKey(request.origin);
     let pool = this.#pools.get(key);
     if (pool === undefined) {
-      const { caBundle, connectionsMax, log, proxy, timeouts } = this.#options;
+      const { connectionsMax, log, proxy, timeouts, ...how } = this.#options;
       const { origin } = request;
-      const route = {
-        origin,
-        proxy: proxyFor(origin, proxy),
-        caBundle,
-        connectMs: timeouts.connectMs,
-      };
+      const { connectMs } = timeouts;
+      const route = { ...how, origin, proxy: proxyFor(origin, proxy), connectMs };
       pool = new ConnectionPool({ route, timeouts, connectionsMax, log });
       this.#pools.set(key, pool);
     }

@@ -1,8 +1,9 @@
 /** A client with short limits against a raw server, and a sink that keeps what it gets. */
 
-import { afterEach } from "vitest";
+import { afterEach, beforeEach, describe } from "vitest";
 
 import { silentLog } from "../../src/base/log.ts";
+import { addon } from "../../src/native/index.ts";
 import {
   type BodySink,
   CachedCredentials,
@@ -10,6 +11,7 @@ import {
   type ObjectClient,
   type ObjectClientOptions,
 } from "../../src/s3/index.ts";
+import type { WireMaker } from "../../src/s3/native-stream.ts";
 import { type RawServer, type Script, startRawServer } from "./raw-server.ts";
 
 export const SHORT_TIMEOUTS = {
@@ -22,6 +24,26 @@ export const SHORT_TIMEOUTS = {
 
 export const CREDENTIALS = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "very-secret" } as const;
 
+let wires: WireMaker | undefined = addon();
+
+/** The addon's sockets, or undefined for Node's: whichever the test at hand is about. */
+export function wiresUnderTest(): WireMaker | undefined {
+  return wires;
+}
+
+/** The same tests over the addon's sockets and over Node's. */
+export function describeBoth(what: string, tests: () => void): void {
+  describe.each([
+    ["the addon's sockets", addon()],
+    ["Node's sockets", undefined],
+  ])(`${what}, over %s`, (_, maker) => {
+    beforeEach(() => {
+      wires = maker;
+    });
+    tests();
+  });
+}
+
 export function clientFor(url: string, options: Partial<ObjectClientOptions> = {}): ObjectClient {
   return createObjectClient({
     bucket: "bucket",
@@ -32,6 +54,7 @@ export function clientFor(url: string, options: Partial<ObjectClientOptions> = {
     credentials: new CachedCredentials(async () => CREDENTIALS),
     timeouts: SHORT_TIMEOUTS,
     retry: { baseMs: 1, capMs: 2 },
+    ...(wires && { wires }),
     log: silentLog,
     ...options,
   });

@@ -46,6 +46,8 @@ class CapturingTransport extends Transport {
       connectionsMax: 1,
       proxy: {},
       caBundle: undefined,
+      wires: undefined,
+      nodeEnvironment: {},
       log: silentLog,
     });
   }

@@ -3,12 +3,12 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
 import type { ObjectClient } from "../../src/s3/index.ts";
 import { proxyFor } from "../../src/s3/proxy.ts";
 import { makeCertificates } from "../rigs/certificates.ts";
-import { clientFor, MemorySink, patternBytes } from "./client-under-test.ts";
+import { clientFor, describeBoth, MemorySink, patternBytes } from "./client-under-test.ts";
 import {
   answering,
   type RawRequest,
@@ -77,7 +77,7 @@ function tunnelling(requests: RawRequest[]): Script {
   };
 }
 
-describe("TLS", () => {
+describeBoth("TLS", () => {
   test("serves reads and writes over one connection, by address and by name", async () => {
     const server = await start(
       answering((request) =>
@@ -88,7 +88,7 @@ describe("TLS", () => {
       true,
     );
     for (const url of [server.url, `https://localhost:${server.port}`]) {
-      const opened = clientFor(url, { caBundle });
+      const opened = clientFor(url, { caBundle, timeouts: { stallMs: 5_000, firstByteMs: 5_000 } });
       client = opened;
       await readObject(opened);
       const body = [OBJECT.subarray(0, 1_000_000), OBJECT.subarray(1_000_000)];
@@ -119,7 +119,7 @@ describe("TLS", () => {
   });
 });
 
-describe("a proxy", () => {
+describeBoth("a proxy", () => {
   test("gets the whole URL of a plain request, and its own credentials", async () => {
     const requests: RawRequest[] = [];
     const proxy = await start(

@@ -17,7 +17,7 @@ export interface RawRequest {
 }
 
 /** The server's end of one connection. */
-class Peer {
+export class Peer {
   readonly socket: Socket;
   #received: Buffer = Buffer.alloc(0);
   #ended: boolean = false;

@@ -1,14 +1,31 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { afterEach, expect, test } from "vitest";
 
 import { silentLog } from "../../src/base/log.ts";
+import { MIB } from "../../src/base/sizes.ts";
 import { DEFAULT_TIMEOUTS, type Timeouts } from "../../src/s3/timeouts.ts";
 import { Transport } from "../../src/s3/transport.ts";
 import type { TransportRequest, TransportResponse } from "../../src/s3/transport-request.ts";
-import { patternBytes, SHORT_TIMEOUTS } from "./client-under-test.ts";
-import { answering, type RawServer, response, type Script, startRawServer } from "./raw-server.ts";
+import { describeBoth, patternBytes, SHORT_TIMEOUTS, wiresUnderTest } from "./client-under-test.ts";
+import {
+  answering,
+  type Peer,
+  type RawServer,
+  response,
+  type Script,
+  startRawServer,
+} from "./raw-server.ts";
 
 let server: RawServer | undefined;
 let transport: Transport | undefined;
+
+async function trickle(peer: Peer, bytes: string): Promise<void> {
+  while (!peer.socket.destroyed) {
+    await peer.send(bytes);
+    await delay(20);
+  }
+}
 
 afterEach(async () => {
   transport?.close();
@@ -34,6 +51,8 @@ async function connect(
     connectionsMax,
     proxy: {},
     caBundle: undefined,
+    wires: wiresUnderTest(),
+    nodeEnvironment: {},
     log: silentLog,
   });
   server = started;
@@ -46,7 +65,7 @@ async function connect(
     );
 }
 
-describe("connections", () => {
+describeBoth("connections", () => {
   test("one carries requests in a row", async () => {
     const send = await connect(answering(() => response(200, {}, "ok")));
     for (let turn = 0; turn < 20; turn++) expect((await send()).body.toString()).toBe("ok");
@@ -208,7 +227,7 @@ describe("connections", () => {
   });
 });
 
-describe("time limits", () => {
+describeBoth("time limits", () => {
   test("no answer at all", async () => {
     const send = await connect(async (peer) => peer.closed());
     await expect(send()).rejects.toMatchObject({ kind: "timeout" });
@@ -219,10 +238,7 @@ describe("time limits", () => {
     const send = await connect(async (peer) => {
       await peer.request();
       await peer.send("HTTP/1.1 200 OK\r\nX: ");
-      while (!peer.socket.destroyed) {
-        await peer.send("x");
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
+      await trickle(peer, "x");
     });
     await expect(send()).rejects.toMatchObject({ kind: "timeout" });
   });
@@ -236,6 +252,47 @@ describe("time limits", () => {
     await expect(send({ method: "PUT", body })).rejects.toMatchObject({ kind: "timeout" });
   });
 
+  test("a body that comes byte by byte, each in time", async () => {
+    const send = await connect(async (peer) => {
+      await peer.request();
+      await peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+      await trickle(peer, "x");
+    });
+    await expect(send()).rejects.toMatchObject({ kind: "timeout" });
+    await expect(send()).rejects.toThrow("fewer than 16384 bytes moved for 400 ms");
+  });
+
+  test("an upload that the server reads too slowly", async () => {
+    const send = await connect(
+      async ({ socket }) => {
+        socket.pause();
+        while (!socket.destroyed) {
+          socket.read(65_536);
+          await delay(20);
+        }
+      },
+      { stallBytes: 16 * MIB },
+    );
+    const body = Array.from({ length: 24 }, () => new Uint8Array(MIB));
+    await expect(send({ method: "PUT", body })).rejects.toMatchObject({ kind: "timeout" });
+  });
+
+  test("not a body that takes longer than the limit, but keeps up the least rate", async () => {
+    const send = await connect(
+      async (peer) => {
+        await peer.request();
+        await peer.send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+        for (let turn = 0; turn < 40; turn++) {
+          await peer.send("0123456789");
+          await delay(20);
+        }
+        peer.socket.end();
+      },
+      { stallBytes: 20 },
+    );
+    expect((await send()).body.length).toBe(400);
+  });
+
   test("a handshake that is not answered", async () => {
     const started = await startRawServer(async (peer) => peer.closed());
     server = started;
@@ -244,6 +301,8 @@ describe("time limits", () => {
       connectionsMax: 4,
       proxy: {},
       caBundle: undefined,
+      wires: wiresUnderTest(),
+      nodeEnvironment: {},
       log: silentLog,
     });
     const origin = { secure: true, host: "127.0.0.1", port: started.port };
@@ -259,7 +318,7 @@ describe("time limits", () => {
   });
 });
 
-describe("giving up", () => {
+describeBoth("giving up", () => {
   test("before, while connecting, while waiting in line, and in the middle of a body", async () => {
     const send = await connect(
       async (peer) => {
@@ -306,7 +365,7 @@ describe("giving up", () => {
   });
 });
 
-describe("requests", () => {
+describeBoth("requests", () => {
   test("an answer that comes before the body is sent is taken, and ends the connection", async () => {
     const send = await connect(async (peer) => {
       await peer.requestHead();
