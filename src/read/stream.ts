@@ -130,13 +130,34 @@ export class Stream {
     this.#parts = [];
   }
 
+  /** The least that the next GET asks for. */
+  get #leastBytes(): number {
+    if (this.#end === this.#runStart) return this.#options.firstBytes;
+    // Who reads on from the beginning mostly reads all: whole parts are the fewest requests.
+    return this.#runStart === 0 ? this.#windowBytesMax / 2 : 0;
+  }
+
+  /** Whether `byteCount` more bytes may be asked for before somebody waits for them. */
+  #hasRoomFor(byteCount: number): boolean {
+    // As long as the reader may only have looked at the beginning, the first GET is enough; who has
+    // read half of it gets a whole part, whatever the window.
+    const isOpening = this.#runStart === 0 && this.#end === this.#options.firstBytes;
+    if (isOpening) return this.#position >= this.#end / 2;
+    return byteCount <= this.#position + this.#window.bytes - this.#end;
+  }
+
   get #start(): number {
     return this.#parts[0]?.wantedFrom ?? this.#end;
   }
 
+  get #windowBytesMax(): number {
+    const { pool, windowBytesMax = WINDOW_BYTES_MAX } = this.#options.source;
+    return Math.min(windowBytesMax, (pool.blocksMax * BLOCK_BYTES) / 2);
+  }
+
   #newWindow(): ReadWindow {
-    const { partBytes, pool, windowBytesMax = WINDOW_BYTES_MAX } = this.#options.source;
-    const bytesMax = Math.min(windowBytesMax, (pool.blocksMax * BLOCK_BYTES) / 2);
+    const { partBytes } = this.#options.source;
+    const bytesMax = this.#windowBytesMax;
     return new ReadWindow({ bytesMin: Math.min(2 * partBytes, bytesMax), bytesMax });
   }
 
@@ -145,12 +166,10 @@ export class Stream {
     const { objectBytes, partBytes } = this.#options.source;
     while (this.#end < objectBytes) {
       const left = objectBytes - this.#end;
-      const first = this.#end === this.#runStart ? this.#options.firstBytes : 0;
       // Half a window each, so that one arrives while the other is read.
-      const half = Math.max(first, Math.floor(this.#window.bytes / 2));
+      const half = Math.floor(Math.max(this.#leastBytes, this.#window.bytes / 2));
       const byteCount = Math.min(left, partBytes, half);
-      const room = this.#position + this.#window.bytes - this.#end;
-      if (this.#end >= needed && Math.max(byteCount, 1) > room) return;
+      if (this.#end >= needed && !this.#hasRoomFor(Math.max(byteCount, 1))) return;
       if (!this.#fetch(Math.max(byteCount, needed - this.#end))) return;
     }
   }

@@ -12,7 +12,7 @@
  *                                 ⇄ trial ÷2 (kept if not > 5 % slower)
  */
 
-/** Bytes ahead for each byte of the run. A reader who stops early wastes this much at most. */
+/** Bytes ahead for each byte of the run. Who reads from the beginning gets whole parts all the same. */
 const RUN_FACTOR = 4;
 /** Below the 100 % that doubling a too small window brings, above the noise of one measurement. */
 const FASTER = 1.15;

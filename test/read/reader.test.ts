@@ -207,6 +207,16 @@ describe("a sequential run", () => {
     setup.reader.close();
   });
 
+  test("asks for whole parts once half of the first MiB has been read, and not before", async () => {
+    const setup = setUp(32 * MIB);
+    finishAtOnce(setup.client);
+    await check(setup, 0, MIB / 2 - 1);
+    expect(setup.client.ranges).toEqual([[0, MIB]]);
+    for (let at = MIB / 2 - 1; at < 32 * MIB; at += MIB / 2) await check(setup, at, MIB / 2);
+    expect(setup.client.ranges.map(([offset]) => offset / MIB)).toEqual([0, 1, 8, 16, 24]);
+    setup.reader.close();
+  });
+
   test("asks for no more than the limit of its window ahead", async () => {
     const setup = setUp(64 * MIB, { windowBytesMax: 2 * MIB });
     finishAtOnce(setup.client);
