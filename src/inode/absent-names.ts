@@ -5,7 +5,7 @@
 
 import { LRUCache } from "lru-cache";
 
-/** As mount-s3: about 20 MB of names. */
+/** As many as mount-s3 keeps; about 10 MB. */
 const CACHED_NAMES_MAX = 100_000;
 /** Without caching: as many as can be between their lookup and their create at one time. */
 const RECENT_NAMES_MAX = 1024;

@@ -6,7 +6,7 @@
 
 import { DirectoryInode, type Inode, ROOT_INO } from "./inode.ts";
 
-/** Inodes kept for lookups that may follow a listing: about 10 MB. */
+/** Inodes kept for lookups that may follow a listing: about 16 MB. */
 const REMEMBERED_MAX = 32_768;
 
 export class InodeTable {

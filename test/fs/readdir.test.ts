@@ -158,6 +158,18 @@ describe("what a listing costs", () => {
     expect(setup.fs.gauges()).toMatchObject({ inodes: 0, rememberedInodes: 0 });
   });
 
+  test("of what nobody looked up, a bounded number is kept, and the latest", async () => {
+    const setup = rig({ metadataTtl: { kind: "indefinite" } });
+    for (let i = 0; i < 40_000; i++) setup.bucket.store(padded(i));
+    await list(setup, ROOT);
+    expect(setup.fs.gauges()).toMatchObject({ inodes: 0, rememberedInodes: 32_768 });
+    setup.bucket.takeCounts();
+    await setup.fs.lookup(ROOT, padded(39_999));
+    expect(setup.bucket.takeCounts()).toEqual({});
+    await setup.fs.lookup(ROOT, padded(0));
+    expect(setup.bucket.takeCounts()).not.toEqual({});
+  });
+
   test("what nobody looked up is dropped when it has expired", async () => {
     const setup = rig();
     for (let i = 0; i < 500; i++) setup.bucket.store(padded(i));

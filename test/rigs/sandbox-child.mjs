@@ -39,6 +39,14 @@ function carryOut(order) {
           operation,
           key: key === "" ? (new URLSearchParams(query).get("prefix") ?? "") : key,
         }));
+    case "clear-requests":
+      return sandbox.clearRequests();
+    case "store":
+      return Promise.all(
+        order.objects.map(({ key, sizeBytes }) =>
+          sandbox.putObject(order.bucket, key, Buffer.alloc(sizeBytes, "x")),
+        ),
+      ).then(() => undefined);
     default:
       throw new Error(`unknown order ${order.kind}`);
   }
@@ -46,5 +54,5 @@ function carryOut(order) {
 
 // Without a parent there is nobody left to serve.
 process.once("disconnect", () => process.exit(0));
-process.on("message", (order) => process.send(carryOut(order) ?? null));
+process.on("message", async (order) => process.send((await carryOut(order)) ?? null));
 process.send({ url: sandbox.url, ...credentials });

@@ -26,7 +26,14 @@ export type SandboxOrder =
   | { readonly kind: "fault-count"; readonly number: number }
   | { readonly kind: "remove-fault"; readonly number: number }
   | { readonly kind: "turn"; readonly dials: Partial<Dials> }
-  | { readonly kind: "requests"; readonly exceptAgent: string };
+  | { readonly kind: "requests"; readonly exceptAgent: string }
+  | { readonly kind: "clear-requests" }
+  | { readonly kind: "store"; readonly bucket: string; readonly objects: readonly StoredKey[] };
+
+export interface StoredKey {
+  readonly key: string;
+  readonly sizeBytes: number;
+}
 
 export class SandboxProcess implements Server {
   readonly endpoint: Endpoint;
@@ -79,6 +86,15 @@ export class SandboxProcess implements Server {
       kind: "requests",
       exceptAgent: BUCKET_VIEW_AGENT,
     })) as readonly LoggedRequest[];
+  }
+
+  async clearRequests(): Promise<void> {
+    await this.#order({ kind: "clear-requests" });
+  }
+
+  /** Puts objects of letters into the bucket, without a request. */
+  async store(bucket: string, objects: readonly StoredKey[]): Promise<void> {
+    await this.#order({ kind: "store", bucket, objects });
   }
 
   async stop(): Promise<void> {

@@ -4,6 +4,7 @@ import { archivedScenarios } from "./archived.ts";
 import { attributesScenarios } from "./attributes.ts";
 import { cachingScenarios } from "./caching.ts";
 import { consistencyScenarios } from "./consistency.ts";
+import { costsScenarios } from "./costs.ts";
 import { descriptorsScenarios } from "./descriptors.ts";
 import { directoriesScenarios } from "./directories.ts";
 import { endingScenarios } from "./ending.ts";
@@ -28,6 +29,7 @@ export const scenarios: readonly Scenario[] = [
   ...readingScenarios,
   ...consistencyScenarios,
   ...cachingScenarios,
+  ...costsScenarios,
   ...namesScenarios,
   ...shadowingScenarios,
   ...listingScenarios,

@@ -1,0 +1,220 @@
+/** Scenarios: what looking names up, making them and reading them costs in requests. */
+
+import { constants } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { expect } from "vitest";
+import type { LoggedRequest, World } from "../rigs/rig.ts";
+import { expectErrno, outcomeOf, type Scenario } from "./scenario.ts";
+import { createWhole, namesIn, readWhole } from "./whole-file.ts";
+
+const O_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+const LONG = { metadataTtl: 60 } as const;
+/** Longer than anything is believed without caching. */
+const EXPIRED_MS = 1200;
+/** A machine that is busy elsewhere lets 100 ms pass where nothing was to happen. */
+const ATTEMPTS = 6;
+
+interface Cost {
+  readonly HeadObject: number;
+  readonly ListObjectsV2: number;
+  readonly GetObject: number;
+}
+
+let directories = 0;
+
+/** What `work` cost when it cost least, each time in a new directory, which is known already. */
+async function leastCost(
+  world: World,
+  work: (directory: string) => Promise<unknown>,
+): Promise<Cost> {
+  const costs: Cost[] = [];
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    directories += 1;
+    const directory = `directory-${directories}`;
+    await world.bucket.put(`${directory}/`, "");
+    await world.tree.stat(directory);
+    const before = (await world.requests()).length;
+    await work(directory);
+    const requests = (await world.requests()).slice(before);
+    costs.push(costOf(requests.filter(({ key }) => key.includes(directory))));
+  }
+  const total = (cost: Cost): number => cost.HeadObject + cost.ListObjectsV2 + cost.GetObject;
+  return costs.reduce((least, cost) => (total(cost) < total(least) ? cost : least));
+}
+
+function costOf(requests: readonly LoggedRequest[]): Cost {
+  const count = (name: string): number =>
+    requests.filter(({ operation }) => operation === name).length;
+  return {
+    HeadObject: count("HeadObject"),
+    ListObjectsV2: count("ListObjectsV2"),
+    GetObject: count("GetObject"),
+  };
+}
+
+async function putMany({ bucket }: World, directory: string, count: number): Promise<string[]> {
+  const paths = Array.from({ length: count }, (_, i) => `${directory}/f${1000 + i}`);
+  await Promise.all(paths.map((path) => bucket.put(path, "content")));
+  return paths;
+}
+
+export const costsScenarios: readonly Scenario[] = [
+  {
+    name: "the attributes of 300 files that were listed long ago cost a few LISTs and no HEAD",
+    needs: ["request-log"],
+    async run(world) {
+      const { tree, requests } = world;
+      const paths = await putMany(world, "many", 300);
+      expect(await namesIn(tree, "many")).toHaveLength(300);
+      await setTimeout(EXPIRED_MS);
+      const before = (await requests()).length;
+      for (const path of paths) expect((await tree.stat(path)).sizeBytes).toBe(7);
+      const cost = costOf((await requests()).slice(before));
+      expect(cost.HeadObject).toBeLessThanOrEqual(1);
+      expect(cost.ListObjectsV2).toBeLessThan(30);
+    },
+  },
+  {
+    name: "files that are looked at one after the other share requests also when nobody listed them",
+    needs: ["request-log"],
+    async run(world) {
+      const { tree, requests } = world;
+      const paths = await putMany(world, "many", 100);
+      const before = (await requests()).length;
+      for (const path of paths) await tree.stat(path);
+      const cost = costOf((await requests()).slice(before));
+      expect(cost.HeadObject).toBeLessThan(20);
+      expect(cost.ListObjectsV2).toBeLessThan(30);
+    },
+  },
+  {
+    name: "looking a file up and reading it costs one HEAD and one LIST together",
+    needs: ["request-log"],
+    async run(world) {
+      const cost = await leastCost(world, async (directory) => {
+        await world.bucket.put(`${directory}/file`, "content");
+        expect((await readWhole(world.tree, `${directory}/file`)).toString()).toBe("content");
+      });
+      expect(cost).toEqual({ HeadObject: 1, ListObjectsV2: 1, GetObject: 1 });
+    },
+  },
+  {
+    name: "a name that is asked for twenty times at once is one HEAD and one LIST",
+    needs: ["request-log"],
+    async run(world) {
+      const cost = await leastCost(world, async (directory) => {
+        await world.bucket.put(`${directory}/file`, "content");
+        await Promise.all(Array.from({ length: 20 }, () => world.tree.stat(`${directory}/file`)));
+      });
+      expect(cost).toEqual({ HeadObject: 1, ListObjectsV2: 1, GetObject: 0 });
+    },
+  },
+  {
+    name: "making a file, looking at it and reading it cost one HEAD and one LIST, for its name",
+    needs: ["kernel", "request-log"],
+    async run(world) {
+      const cost = await leastCost(world, async (directory) => {
+        const path = `${directory}/file`;
+        await createWhole(world.tree, path, Buffer.from("content"));
+        expect((await world.tree.stat(path)).sizeBytes).toBe(7);
+        expect((await readWhole(world.tree, path)).toString()).toBe("content");
+      });
+      expect(cost).toMatchObject({ HeadObject: 1, ListObjectsV2: 1 });
+    },
+  },
+  {
+    name: "making a directory, one in it and a file there cost one HEAD and one LIST, for the first name",
+    needs: ["kernel", "request-log"],
+    async run(world) {
+      const cost = await leastCost(world, async (directory) => {
+        await world.tree.mkdir(`${directory}/made`);
+        await world.tree.mkdir(`${directory}/made/inner`);
+        await createWhole(world.tree, `${directory}/made/inner/file`, Buffer.from("content"));
+        expect(await readWhole(world.tree, `${directory}/made/inner/file`)).toHaveLength(7);
+      });
+      expect(cost).toMatchObject({ HeadObject: 1, ListObjectsV2: 1 });
+    },
+  },
+  {
+    name: "reading a file again sends no GET while it is the same version, and does when it is not",
+    needs: ["kernel", "request-log"],
+    async run(world) {
+      const { tree, bucket } = world;
+      const cost = await leastCost(world, async (directory) => {
+        const path = `${directory}/file`;
+        await bucket.put(path, Buffer.alloc(100_000, "a"));
+        for (let i = 0; i < 4; i++) expect(await readWhole(tree, path)).toHaveLength(100_000);
+      });
+      expect(cost.GetObject).toBe(1);
+      const again = await leastCost(world, async (directory) => {
+        const path = `${directory}/file`;
+        await bucket.put(path, Buffer.alloc(100_000, "a"));
+        await readWhole(tree, path);
+        await bucket.put(path, Buffer.alloc(100_000, "b"));
+        // As long as what was looked up before may serve one open.
+        await setTimeout(120);
+        expect((await readWhole(tree, path)).equals(Buffer.alloc(100_000, "b"))).toBe(true);
+      });
+      expect(again.GetObject).toBe(2);
+    },
+  },
+  {
+    name: "with a TTL, a file that was listed is opened without HEAD or LIST",
+    flags: LONG,
+    needs: ["kernel", "request-log"],
+    async run(world) {
+      const { tree, requests } = world;
+      const [path = ""] = await putMany(world, "listed", 5);
+      await namesIn(tree, "listed");
+      const before = (await requests()).length;
+      await readWhole(tree, path);
+      const cost = costOf((await requests()).slice(before));
+      expect(cost).toEqual({ HeadObject: 0, ListObjectsV2: 0, GetObject: 1 });
+    },
+  },
+  {
+    name: "with a TTL, a missing name costs nothing until a listing brings it",
+    flags: LONG,
+    needs: ["request-log"],
+    async run({ tree, bucket, requests }) {
+      await expectErrno("ENOENT", tree.stat("file"));
+      await bucket.put("file", "content");
+      const before = (await requests()).length;
+      for (let i = 0; i < 3; i++) await expectErrno("ENOENT", tree.stat("file"));
+      expect((await requests()).slice(before)).toEqual([]);
+      expect(await namesIn(tree)).toEqual(["file"]);
+      // The kernel is told by another thread.
+      await expect.poll(() => outcomeOf(tree.stat("file")), { timeout: 10_000 }).toBe("success");
+      expect((await readWhole(tree, "file")).toString()).toBe("content");
+    },
+  },
+  {
+    name: "with a TTL, making a file that exists is EEXIST without a request",
+    flags: LONG,
+    needs: ["kernel", "request-log"],
+    async run({ tree, bucket, requests }) {
+      await bucket.put("file", "content");
+      await tree.stat("file");
+      const before = (await requests()).length;
+      await expectErrno("EEXIST", tree.open("file", O_NEW));
+      await expectErrno("EEXIST", tree.mkdir("file"));
+      expect((await requests()).slice(before)).toEqual([]);
+    },
+  },
+  {
+    name: "with a TTL, looking for a deleted name and making it again cost nothing",
+    flags: { ...LONG, allowDelete: true },
+    needs: ["request-log"],
+    async run({ tree, bucket, requests }) {
+      await bucket.put("file", "content");
+      await tree.unlink("file");
+      const before = (await requests()).length;
+      await expectErrno("ENOENT", tree.stat("file"));
+      await createWhole(tree, "file", Buffer.from("made again"));
+      const cost = costOf((await requests()).slice(before));
+      expect(cost).toEqual({ HeadObject: 0, ListObjectsV2: 0, GetObject: 0 });
+      expect((await readWhole(tree, "file")).toString()).toBe("made again");
+      expect((await bucket.get("file"))?.toString()).toBe("made again");
+    },
+  },
+];
