@@ -1,5 +1,5 @@
 /**
- * Makes a fresh clone ready: node scripts/setup.mjs demo|test|ok|bench|pack, as the scripts of
+ * Makes a fresh clone ready: node scripts/setup.mjs demo|test|ok|model|bench|pack, as the scripts of
  * package.json do. It runs before any package is installed, so it needs none itself; it does only what
  * is missing, and what it cannot do ends in one message with the remedy.
  */
@@ -54,6 +54,7 @@ const TARGET_PROGRAMS = {
   demo: { fusermount3: "fuse3" },
   test: TEST_PROGRAMS,
   ok: { ...TEST_PROGRAMS, "clang-format": "clang-format" },
+  model: { fusermount3: "fuse3", perl: "perl" },
   bench: BENCH_PROGRAMS,
 };
 

@@ -69,6 +69,7 @@ function step(
     check,
     run: async (model, subject) => {
       tally.steps++;
+      model.trace.push(name);
       await run(model, subject);
       if (settles || (leaves && subject.clockRuns)) await elapse(model, subject, LATER_MS);
       await compareDirectory(model, subject, "");
@@ -110,29 +111,29 @@ export const removeBehind = (key: string): Step =>
 
 /** Opens a path to write it, and keeps it open. */
 export const create = (path: string, how: { truncate: boolean; exclusive: boolean }): Step => {
-  const words = [how.truncate ? "O_TRUNC" : "", how.exclusive ? "O_EXCL" : ""];
-  return step(
-    `open ${path} with O_CREAT|O_WRONLY ${words.join(" ").trim()}`,
-    async (model, subject) => {
-      const flags =
-        O_CREAT | O_WRONLY | (how.truncate ? O_TRUNC : 0) | (how.exclusive ? O_EXCL : 0);
-      const expected = expectedOfCreate(model, path, how);
-      const opening = subject.tree.open(path, flags);
-      const outcome = await outcomeOf(opening);
-      expect(expected, `opening ${path}: ${outcome}`).toContain(outcome);
-      if (outcome !== "ok") return;
-      const writer: WriterModel = {
-        kind: "writer",
-        path,
-        content: "",
-        status: "open",
-        failure: "",
-        contested: false,
-      };
-      model.writers.set(path, writer);
-      keep(model, subject, { handle: writer, file: await opening });
-    },
-  );
+  const words = [
+    "O_CREAT|O_WRONLY",
+    ...(how.truncate ? ["O_TRUNC"] : []),
+    ...(how.exclusive ? ["O_EXCL"] : []),
+  ];
+  return step(`open ${path} with ${words.join("|")}`, async (model, subject) => {
+    const flags = O_CREAT | O_WRONLY | (how.truncate ? O_TRUNC : 0) | (how.exclusive ? O_EXCL : 0);
+    const expected = expectedOfCreate(model, path, how);
+    const opening = subject.tree.open(path, flags);
+    const outcome = await outcomeOf(opening);
+    expect(expected, `opening ${path}: ${outcome}`).toContain(outcome);
+    if (outcome !== "ok") return;
+    const writer: WriterModel = {
+      kind: "writer",
+      path,
+      content: "",
+      status: "open",
+      failure: "",
+      contested: false,
+    };
+    model.writers.set(path, writer);
+    keep(model, subject, { handle: writer, file: await opening });
+  });
 };
 
 function expectedOfCreate(

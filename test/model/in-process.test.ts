@@ -5,17 +5,18 @@
  */
 
 import fc from "fast-check";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import type { MetadataTtl } from "../../src/mount/index.ts";
-import { closeHandle, tally } from "./commands.ts";
+import { check, chosen, making, tellingSteps } from "./checking.ts";
+import { closeHandle, type Step } from "./commands.ts";
 import { InMemorySubject } from "./in-memory-subject.ts";
 import { sequences, keys as someKeys } from "./sequences.ts";
 import { TreeModel } from "./tree-model.ts";
 
 const STEPS_WANTED = Number(process.env["MODEL_STEPS"] ?? 10_000);
 const STEPS_MAX = 60;
-/** Sequences that make at least as many steps as wanted, over all variants. */
+/** Sequences that make at least as many steps as wanted. */
 const RUNS_PER_STEP = 1 / 12;
 
 interface Variant {
@@ -46,48 +47,50 @@ const VARIANTS: readonly Variant[] = [
   },
 ];
 
-function replayOf(): fc.Parameters<unknown> {
-  const { MODEL_SEED, MODEL_PATH } = process.env;
-  return {
-    ...(MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) }),
-    ...(MODEL_PATH === undefined ? {} : { path: MODEL_PATH }),
-  };
-}
-
 describe("the mount shows what the model shows, whatever happens", () => {
-  for (const variant of VARIANTS) {
-    test(variant.name, { timeout: 60_000 + STEPS_WANTED * 20 }, async () => {
-      const { allowDelete, allowOverwrite, directoryMs, ttl } = variant;
-      const property = fc.asyncProperty(
-        fc.integer({ min: 1, max: 5 }),
-        someKeys,
-        sequences[variant.sequence]({ stepsMax: STEPS_MAX, truncates: true }),
-        async (pageKeysMax, keys, steps) => {
-          const subject = new InMemorySubject(
-            { allowDelete, allowOverwrite, metadataTtl: ttl },
-            { pageKeysMax },
-          );
-          const model = new TreeModel({ allowDelete, allowOverwrite, directoryMs }, keys);
-          for (const [key, content] of keys) await subject.store(key, content);
-          await fc.asyncModelRun(() => ({ model, real: subject }), steps);
+  const variants = chosen(VARIANTS);
+  const stepsMin = Math.ceil(STEPS_WANTED / variants.length);
+  const runs = Math.ceil(stepsMin * RUNS_PER_STEP);
+  const timeoutMs = 60_000 + STEPS_WANTED * 20;
 
-          for (const [number, handle] of [...model.handles]) {
-            await closeHandle(model, subject, number, handle);
-          }
-          const gauges = await subject.end();
-          expect(gauges).toMatchObject({ handles: 0, directoryHandles: 0, uploads: 0 });
-          expect(gauges.rememberedInodes).toBe(0);
-          if (model.localDirectories.size === 0) expect(gauges.inodes).toBe(0);
-        },
-      );
-      const numRuns = Math.ceil((STEPS_WANTED * RUNS_PER_STEP) / VARIANTS.length);
-      await fc.assert(property, { numRuns, ...replayOf() });
-    });
-  }
-
-  afterAll(() => {
-    if (process.env["MODEL_PATH"] === undefined) {
-      expect(tally.steps).toBeGreaterThanOrEqual(STEPS_WANTED);
-    }
+  test.each(variants)("$name", { timeout: timeoutMs }, async (variant) => {
+    const property = fc.asyncProperty(
+      fc.integer({ min: 1, max: 5 }),
+      someKeys,
+      sequences[variant.sequence]({ stepsMax: STEPS_MAX, truncates: true }),
+      (pageKeysMax, keys, steps) => runOne(variant, { pageKeysMax, keys, steps }),
+    );
+    const { name } = variant;
+    await making(stepsMin, () =>
+      check(property, { name, options: "--mounted 0 ", runs, timeoutMs }),
+    );
   });
 });
+
+async function runOne(
+  { allowDelete, allowOverwrite, directoryMs, ttl }: Variant,
+  drawn: {
+    readonly pageKeysMax: number;
+    readonly keys: readonly (readonly [key: string, content: string])[];
+    readonly steps: Iterable<Step>;
+  },
+): Promise<void> {
+  const { keys, pageKeysMax, steps } = drawn;
+  const subject = new InMemorySubject(
+    { allowDelete, allowOverwrite, metadataTtl: ttl },
+    { pageKeysMax },
+  );
+  const model = new TreeModel({ allowDelete, allowOverwrite, directoryMs }, keys);
+  await tellingSteps(model, `, listed by ${pageKeysMax}`, async () => {
+    for (const [key, content] of keys) await subject.store(key, content);
+    await fc.asyncModelRun(() => ({ model, real: subject }), steps);
+
+    for (const [number, handle] of [...model.handles]) {
+      await closeHandle(model, subject, number, handle);
+    }
+    const gauges = await subject.end();
+    expect(gauges).toMatchObject({ handles: 0, directoryHandles: 0, uploads: 0 });
+    expect(gauges.rememberedInodes).toBe(0);
+    if (model.localDirectories.size === 0) expect(gauges.inodes).toBe(0);
+  });
+}

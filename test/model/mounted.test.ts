@@ -9,19 +9,32 @@ import { KernelRig } from "../rigs/kernel-rig.ts";
 import type { Mounted } from "../rigs/rig.ts";
 import { SandboxProcess } from "../rigs/sandbox-process.ts";
 import { Scratch } from "../rigs/scratch.ts";
+import { check, chosen, isReplay, making, tellingSteps } from "./checking.ts";
 import { closeHandle } from "./commands.ts";
 import { MountedSubject } from "./mounted-subject.ts";
 import { sequences, keys as someKeys } from "./sequences.ts";
 import { TreeModel } from "./tree-model.ts";
 
-const DIRECTORIES = 12;
+const STEPS_WANTED = Number(process.env["MODEL_MOUNTED_STEPS"] ?? 1200);
+/** Directories that are worked in at once. */
+const DIRECTORIES = isReplay ? 1 : Math.min(Math.max(12, Math.ceil(STEPS_WANTED / 100)), 48);
 const STEPS_MAX = 40;
+/** Sequences that make at least as many steps as wanted. */
+const RUNS_PER_STEP = 1 / 12;
 const FREE = { allowDelete: true, allowOverwrite: true };
 
-const VARIANTS = [
-  { name: "alone, believing for an hour", sequence: "alone", ttl: 3600, runs: 6 },
-  { name: "shared with others", sequence: "shared", ttl: "minimal", runs: 2 },
-] as const;
+interface Variant {
+  readonly name: string;
+  readonly sequence: "alone" | "shared";
+  readonly ttl: "minimal" | number;
+  /** Of the steps that are wanted; where others are at work, each takes more than a second. */
+  readonly share: number;
+}
+
+const VARIANTS: readonly Variant[] = [
+  { name: "alone, believing for an hour", sequence: "alone", ttl: 3600, share: 3 / 4 },
+  { name: "shared with others", sequence: "shared", ttl: "minimal", share: 1 / 4 },
+];
 
 describe("a kernel mount shows what the model shows, whatever happens", () => {
   let rig: KernelRig;
@@ -32,28 +45,37 @@ describe("a kernel mount shows what the model shows, whatever happens", () => {
     await rig.close();
   });
 
-  for (const variant of VARIANTS) {
-    test(variant.name, { timeout: 180_000 }, async () => {
-      const mounted = await rig.mount({ ...FREE, metadataTtl: variant.ttl });
-      try {
-        await Promise.all(
-          Array.from({ length: DIRECTORIES }, (_, index) => runIn(mounted, `${index}`, variant)),
+  const timeoutMs = 180_000 + STEPS_WANTED * 100;
+  test.each(chosen(VARIANTS))("$name", { timeout: timeoutMs }, async (variant) => {
+    const stepsMin = Math.ceil(STEPS_WANTED * variant.share);
+    const runs = Math.ceil((stepsMin / DIRECTORIES) * RUNS_PER_STEP);
+    const mounted = await rig.mount({ ...FREE, metadataTtl: variant.ttl });
+    try {
+      await making(stepsMin, async () => {
+        const checks = Array.from({ length: DIRECTORIES }, (_, index) =>
+          check(propertyIn(mounted, `${index}`, variant), {
+            name: variant.name,
+            options: "--commands 0 ",
+            runs,
+            timeoutMs,
+            seedOffset: index,
+          }),
         );
-      } finally {
-        await mounted.close();
-      }
-    });
-  }
+        // All of them end before the mount does.
+        await Promise.allSettled(checks);
+        await Promise.all(checks);
+      });
+    } finally {
+      await mounted.close();
+    }
+  });
 });
 
-async function runIn(
-  mounted: Mounted,
-  directory: string,
-  { sequence, ttl, runs }: (typeof VARIANTS)[number],
-): Promise<void> {
+/** In `directory` of the mount, so that many run at once. */
+function propertyIn(mounted: Mounted, directory: string, { sequence, ttl }: Variant) {
   let run = 0;
   const directoryMs = ttl === "minimal" ? 1000 : ttl * 1000;
-  const property = fc.asyncProperty(
+  return fc.asyncProperty(
     someKeys,
     sequences[sequence]({ stepsMax: STEPS_MAX, truncates: false }),
     async (keys, steps) => {
@@ -62,14 +84,15 @@ async function runIn(
       const model = new TreeModel({ ...FREE, directoryMs }, keys);
       await Promise.all(keys.map(([key, content]) => subject.store(key, content)));
       try {
-        await fc.asyncModelRun(() => ({ model, real: subject }), steps);
-        for (const [number, handle] of [...model.handles]) {
-          await closeHandle(model, subject, number, handle);
-        }
+        await tellingSteps(model, "", async () => {
+          await fc.asyncModelRun(() => ({ model, real: subject }), steps);
+          for (const [number, handle] of [...model.handles]) {
+            await closeHandle(model, subject, number, handle);
+          }
+        });
       } finally {
         for (const file of subject.files.values()) await file.close().catch(() => {});
       }
     },
   );
-  await fc.assert(property, { numRuns: runs });
 }

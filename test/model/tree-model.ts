@@ -42,6 +42,8 @@ export type HandleModel = WriterModel | ReaderModel;
 
 export class TreeModel {
   readonly rules: Rules;
+  /** The steps that led here, for whoever has to understand a failure. */
+  readonly trace: string[] = [];
   nowMs = 0;
   /** Key to content. */
   readonly keys = new Map<string, string>();

@@ -1,0 +1,54 @@
+/** The model test can fail, and says then what it takes to see the failure again. */
+
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { check, tellingSteps } from "./checking.ts";
+import { InMemorySubject } from "./in-memory-subject.ts";
+import { sequences, keys as someKeys } from "./sequences.ts";
+import { TreeModel } from "./tree-model.ts";
+
+const MOUNT = { allowDelete: false, allowOverwrite: true };
+
+/** A model of a mount on which files can be deleted, beside a mount on which they cannot. */
+function wrong(seen: string[][]) {
+  return fc.asyncProperty(
+    someKeys,
+    sequences.alone({ stepsMax: 60, truncates: true }),
+    async (keys, steps) => {
+      const subject = new InMemorySubject(MOUNT, { pageKeysMax: 5 });
+      const model = new TreeModel({ ...MOUNT, allowDelete: true, directoryMs: 1000 }, keys);
+      seen.push(model.trace);
+      await tellingSteps(model, "", async () => {
+        for (const [key, content] of keys) await subject.store(key, content);
+        await fc.asyncModelRun(() => ({ model, real: subject }), steps);
+      });
+    },
+  );
+}
+
+async function failureOf(work: Promise<void>): Promise<string> {
+  try {
+    await work;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  throw new Error("there is no failure");
+}
+
+test("a difference is told as its shortest sequence, and can be seen again", async () => {
+  const how = { name: "alone", options: "", runs: 200, timeoutMs: 60_000 };
+  const told = await failureOf(check(wrong([]), { ...how, seed: 7 }));
+  // What leads to the unlink, and nothing else.
+  const steps = told.split("\n").filter((line) => /^ {2}\d+\. /.test(line));
+  expect(steps.length).toBeLessThanOrEqual(4);
+  expect(steps.at(-1)).toMatch(/\. unlink /);
+  expect(told).toContain(`seen "EPERM", expected "ok"`);
+
+  const path = /npm run model -- --seed 7 --path (\d+) --only "alone"$/.exec(told)?.[1];
+  const again: string[][] = [];
+  expect(await failureOf(check(wrong(again), { ...how, seed: 7, path: path ?? "none" }))).toContain(
+    "unlink",
+  );
+  // Its first sequence is the one that failed.
+  expect(again[0]?.some((step) => step.startsWith("unlink"))).toBe(true);
+});

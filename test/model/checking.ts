@@ -1,0 +1,102 @@
+/**
+ * Checks a property of the model as often as is wanted, and says of a failure what it takes to see it
+ * again: the shortest sequence, the seed, and the command. What to check comes from the environment,
+ * as scripts/model.mjs sets it.
+ */
+
+import fc from "fast-check";
+import { expect } from "vitest";
+import { tally } from "./commands.ts";
+import type { TreeModel } from "./tree-model.ts";
+
+const { MODEL_SEED, MODEL_PATH, MODEL_ONLY } = process.env;
+/** Whether one sequence is to be seen again. */
+export const isReplay = MODEL_PATH !== undefined;
+/** For the last failure to be told before the test itself runs out of time. */
+const TELLING_MS = 20_000;
+
+export interface Check {
+  /** The name of the variant. */
+  readonly name: string;
+  /** What else the replay needs besides seed, path and variant. */
+  readonly options: string;
+  readonly runs: number;
+  /** Added to the seed, for those that run beside one another. */
+  readonly seedOffset?: number;
+  /** What to run if not what the environment says. */
+  readonly seed?: number;
+  readonly path?: string;
+  /** Of the test. */
+  readonly timeoutMs: number;
+}
+
+/** Those variants that are wanted: all of them, or the one that is named. */
+export function chosen<T extends { readonly name: string }>(variants: readonly T[]): readonly T[] {
+  if (MODEL_ONLY === undefined) return variants;
+  const found = variants.filter(({ name }) => name === MODEL_ONLY);
+  if (found.length > 0) return found;
+  const names = variants.map(({ name }) => JSON.stringify(name)).join(", ");
+  throw new Error(`no variant is named ${JSON.stringify(MODEL_ONLY)}; there are ${names}`);
+}
+
+export async function check<T>(property: fc.IAsyncProperty<T>, how: Check): Promise<void> {
+  const { seed = seedOf(how.seedOffset), path = MODEL_PATH } = how;
+  await fc.assert(property, {
+    ...(seed === undefined ? {} : { seed }),
+    ...(path === undefined ? {} : { path }),
+    numRuns: how.runs,
+    interruptAfterTimeLimit: how.timeoutMs - TELLING_MS,
+    reporter: (details) => {
+      if (details.failed) throw new Error(reportOf(details, how));
+    },
+  });
+}
+
+function seedOf(offset = 0): number | undefined {
+  return MODEL_SEED === undefined ? undefined : Number(MODEL_SEED) + offset;
+}
+
+/** Runs `work`, and fails unless it made as many steps; one sequence that is seen again need not. */
+export async function making(stepsMin: number, work: () => Promise<void>): Promise<void> {
+  const stepsBefore = tally.steps;
+  await work();
+  if (isReplay) return;
+  expect(tally.steps - stepsBefore, "the steps made").toBeGreaterThanOrEqual(stepsMin);
+}
+
+function reportOf<T>(details: fc.RunDetails<T>, { name, options }: Check): string {
+  const { counterexamplePath, errorInstance, numRuns, numShrinks, seed } = details;
+  // The steps of a sequence that were left out are not in its path: from its beginning, it shrinks again.
+  const path = counterexamplePath?.split(":")[0] ?? "0";
+  const told = errorInstance instanceof Error ? errorInstance.message : String(errorInstance);
+  return [
+    `sequence ${numRuns} of "${name}" went otherwise than the model says; the shortest of ${numShrinks + 1} that do:`,
+    told,
+    `To see it again: npm run model -- ${options}--seed ${seed} --path ${path} --only "${name}"`,
+  ].join("\n");
+}
+
+/** Runs a sequence; a failure names the steps that led to it. */
+export async function tellingSteps(
+  model: TreeModel,
+  setting: string,
+  run: () => Promise<void>,
+): Promise<void> {
+  const keys = [...model.keys].map(([key, content]) => `${quote(key)}: ${quote(content)}`);
+  try {
+    await run();
+  } catch (error) {
+    const steps = model.trace.map((step, index) => `  ${index + 1}. ${step}`);
+    const before = `  in a bucket with {${keys.join(", ")}}${setting}`;
+    throw new Error([before, ...steps, `  ${describe(error)}`].join("\n"), { cause: error });
+  }
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { actual, expected } = error as { readonly actual?: unknown; readonly expected?: unknown };
+  if (actual === undefined && expected === undefined) return error.stack ?? error.message;
+  return `${error.message}\n  seen ${quote(actual)}, expected ${quote(expected)}`;
+}
+
+const quote = (value: unknown): string => `${JSON.stringify(value)}`;
