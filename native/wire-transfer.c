@@ -4,7 +4,9 @@
 #include "wire.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 napi_value wire_secure(napi_env env, napi_callback_info info) {
@@ -99,6 +101,16 @@ napi_value wire_is_drained(napi_env env, napi_callback_info info) {
   if (wire->open && wire->tls != NULL)
     wire_watch(wire);
   return napi_get_boolean(env, drained, &result) == napi_ok ? result : NULL;
+}
+
+napi_value wire_queued(napi_env env, napi_callback_info info) {
+  struct wire *wire = wire_receiver(env, info, 0, NULL);
+  int count;
+  if (wire == NULL)
+    return NULL;
+  if (!wire->open)
+    return number_of(env, -EBADF);
+  return ioctl(wire->fd, SIOCOUTQ, &count) == 0 ? number_of(env, count) : result_of(env, -1);
 }
 
 napi_value wire_failure(napi_env env, napi_callback_info info) {

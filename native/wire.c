@@ -219,6 +219,7 @@ napi_status define_wire_class(struct environment *environment) {
       {.utf8name = "read", .method = wire_read},
       {.utf8name = "write", .method = wire_write},
       {.utf8name = "isDrained", .method = wire_is_drained},
+      {.utf8name = "queued", .method = wire_queued},
       {.utf8name = "failure", .method = wire_failure},
       {.utf8name = "ref", .method = keep_loop_alive},
       {.utf8name = "unref", .method = let_loop_end},

@@ -44,6 +44,7 @@ napi_value wire_handshake(napi_env env, napi_callback_info info);
 napi_value wire_read(napi_env env, napi_callback_info info);
 napi_value wire_write(napi_env env, napi_callback_info info);
 napi_value wire_is_drained(napi_env env, napi_callback_info info);
+napi_value wire_queued(napi_env env, napi_callback_info info);
 napi_value wire_failure(napi_env env, napi_callback_info info);
 
 #endif

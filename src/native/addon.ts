@@ -116,6 +116,8 @@ export interface Wire {
   write(bytes: Uint8Array, more: boolean): number;
   /** With TLS, whether nothing that was received waits to be read; else true. */
   isDrained(): boolean;
+  /** How many bytes the kernel keeps that the other side has not acknowledged. */
+  queued(): number;
   /** Why TLS failed. */
   failure(): string;
   /** Whether an open wire keeps the event loop alive: at first it does. */

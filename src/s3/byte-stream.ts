@@ -22,6 +22,8 @@ export interface ByteStream {
   send(head: string, body: readonly Uint8Array[]): void;
   /** Whether nothing waits to be read, as far as can be said without asking the kernel. */
   isDrained(): boolean;
+  /** What was sent and is not known to have arrived; 0 when that is unknown, or the stream is closed. */
+  queuedBytes(): number;
   /** Whether an open stream keeps the process alive: at first it does. */
   ref(): void;
   unref(): void;

@@ -59,6 +59,8 @@ export class Connection implements StreamOwner {
   #deadlineMs = Number.POSITIVE_INFINITY;
   /** Moved since the deadline was set. */
   #movedBytes = 0;
+  /** What the kernel had yet to deliver when the time was looked at. */
+  #queuedBytes = 0;
   #clock: NodeJS.Timeout | undefined;
 
   constructor(timeouts: Timeouts, events: ConnectionEvents) {
@@ -176,17 +178,26 @@ export class Connection implements StreamOwner {
 
   /** So many bytes buy another spell of time. */
   #moved(byteCount: number): void {
-    if (this.#awaited !== "body" && this.#awaited !== "room to send") return;
+    if (this.#awaited === "next request" || this.#awaited === "slow body") return;
     this.#movedBytes += byteCount;
     if (this.#movedBytes >= this.#timeouts.stallBytes) this.#await(this.#awaited, this.#limitMs);
   }
 
   /** After a pause of the process itself, what has come meanwhile is read first. */
   #checkTime(): void {
+    this.#checkDelivery();
     if (performance.now() < this.#deadlineMs) return;
     setImmediate(() => {
       if (performance.now() >= this.#deadlineMs) this.#timedOut();
     });
+  }
+
+  /** What the kernel has taken at once may take a slow line minutes, before which no answer can come. */
+  #checkDelivery(): void {
+    if (this.#awaited !== "room to send" && this.#awaited !== "answer") return;
+    const queuedBytes = this.#stream?.queuedBytes() ?? 0;
+    if (queuedBytes < this.#queuedBytes) this.#moved(this.#queuedBytes - queuedBytes);
+    this.#queuedBytes = queuedBytes;
   }
 
   #finish(receiver: ResponseReceiver): void {

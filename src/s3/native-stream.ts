@@ -61,6 +61,10 @@ export class NativeStream implements ByteStream {
     return this.#wire.isDrained();
   }
 
+  queuedBytes(): number {
+    return Math.max(this.#wire.queued(), 0);
+  }
+
   ref(): void {
     this.#wire.ref();
   }

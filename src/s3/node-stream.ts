@@ -54,6 +54,10 @@ export class NodeStream implements ByteStream {
     return true;
   }
 
+  queuedBytes(): number {
+    return 0;
+  }
+
   ref(): void {
     this.#socket.ref();
   }

@@ -6,7 +6,10 @@
 export interface Timeouts {
   /** Name lookup, TCP and TLS handshakes, and the proxy's CONNECT, together. 3 s as mount-s3. */
   readonly connectMs: number;
-  /** From the last byte of the request to the last byte of the response's header. */
+  /**
+   * From the last byte of the request to the last byte of the response's header; begins anew while the
+   * kernel still delivers the request, at the rate of `stallBytes` in this time at least.
+   */
   readonly firstByteMs: number;
   /**
    * A body, in either direction, that moves fewer than `stallBytes` in this time has stalled: a server

@@ -201,6 +201,7 @@ describe("a plain wire", () => {
     expect(wire.read(new Uint8Array(1))).toBe(-EBADF);
     expect(wire.write(new Uint8Array(1), false)).toBe(-EBADF);
     expect(wire.handshake()).toBe(-EBADF);
+    expect(wire.queued()).toBe(-EBADF);
     expect(wire.isDrained()).toBe(false);
     if (context !== undefined) expect(wire.secure(context, "localhost")).toBe(-EBADF);
   });

@@ -40,6 +40,9 @@ export function describeBoth(what: string, tests: () => void): void {
     beforeEach(() => {
       wires = maker;
     });
+    afterEach(() => {
+      wires = addon();
+    });
     tests();
   });
 }

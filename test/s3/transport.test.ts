@@ -318,6 +318,25 @@ describeBoth("time limits", () => {
   });
 });
 
+test("an upload that waits in the kernel for a slow line is given time", async () => {
+  const body = [patternBytes(2 * MIB)];
+  const send = await connect(
+    async ({ socket }) => {
+      socket.pause();
+      let left = 2 * MIB;
+      while (!socket.destroyed && left > 0) {
+        left -= (socket.read() as Buffer | null)?.length ?? 0;
+        await delay(20);
+      }
+      socket.write(response(200, {}, "ok"));
+    },
+    { firstByteMs: 200, stallMs: 200 },
+  );
+  const begin = performance.now();
+  expect((await send({ method: "PUT", body })).body.toString()).toBe("ok");
+  expect(performance.now() - begin).toBeGreaterThan(400);
+});
+
 describeBoth("giving up", () => {
   test("before, while connecting, while waiting in line, and in the middle of a body", async () => {
     const send = await connect(
