@@ -64,6 +64,8 @@ export interface FileSystemParts {
     name: string,
     expireOnly: boolean,
   ) => Promise<unknown>;
+  /** Makes the kernel drop the pages that it has of a file. */
+  readonly invalidatePages?: (ino: number) => Promise<unknown>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -202,6 +204,13 @@ export class Core {
   distrust(file: FileInode): void {
     this.superblock.distrust(file);
     this.#invalidateEntry(file.parent, file.name, true);
+  }
+
+  /** The kernel may hold bytes of an object that only a program wrote, through a mapping of it. */
+  dropPages(file: FileInode): void {
+    const work = this.parts.invalidatePages?.(file.ino);
+    if (work === undefined) return;
+    inBackground(this.parts.log, `dropping the pages of ${JSON.stringify(file.key)}`, work);
   }
 
   #invalidateEntry(parent: DirectoryInode, name: string, expireOnly: boolean): void {

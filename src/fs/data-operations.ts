@@ -2,6 +2,7 @@
 
 import type { Caller, ReadReply } from "../base/attributes.ts";
 import { S3Error } from "../s3/index.ts";
+import { WriteError } from "../write/index.ts";
 import type { Core } from "./core.ts";
 import { FsError } from "./error.ts";
 import type { ReadHandle, WriteHandle } from "./handle.ts";
@@ -23,7 +24,11 @@ export class DataOperations {
 
   write(fh: number, offset: number, data: Uint8Array): number | Promise<number> {
     const handle = this.#core.handles.get(fh);
-    if (handle?.kind !== "write") throw notForWriting(fh);
+    if (handle?.kind !== "write") {
+      // Otherwise others would read what a mapping of the file brought into the kernel's pages.
+      if (handle !== undefined) this.#core.dropPages(handle.file);
+      throw notForWriting(fh);
+    }
     return handle.writer.write(offset, data);
   }
 
@@ -35,7 +40,7 @@ export class DataOperations {
 
   fsync(fh: number): void | Promise<void> {
     const handle = this.#handle(fh);
-    if (handle.kind === "write") return handle.writer.complete();
+    if (handle.kind === "write") return handle.writer.complete().catch(explainSyncFailure);
   }
 
   release(fh: number): void | Promise<void> {
@@ -73,6 +78,12 @@ export function isOutdated(error: unknown): boolean {
 export function explainReadFailure(error: unknown): unknown {
   if (!(error instanceof S3Error && error.kind === "not-found")) return error;
   return new FsError("deleted-while-open", "the object was deleted", { cause: error });
+}
+
+/** fsync(2) knows no EFBIG. */
+function explainSyncFailure(error: unknown): never {
+  if (!(error instanceof WriteError && error.kind === "too-large")) throw error;
+  throw new FsError("no-room", error.message, { cause: error });
 }
 
 function reactivate(handle: ReadHandle): void {

@@ -102,6 +102,7 @@ const FS_ERRNO = {
   archived: EACCES,
   "deleted-while-open": EIO,
   "made-elsewhere": EEXIST,
+  "no-room": ENOSPC,
   "shutting-down": EIO,
 } as const satisfies Record<FsErrorKind, number>;
 

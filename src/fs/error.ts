@@ -24,6 +24,8 @@ export type FsErrorKind =
   | "deleted-while-open"
   /** Somebody else made the object while it was written here. */
   | "made-elsewhere"
+  /** The file grew too large, told to a caller that knows no EFBIG. */
+  | "no-room"
   | "shutting-down";
 
 export class FsError extends Error {

@@ -177,6 +177,7 @@ class Mount implements Mounted {
       tgidOf,
       invalidateEntry: async (parent, name, expireOnly) =>
         this.#session?.invalidateEntry(parent, name, expireOnly),
+      invalidatePages: async (ino) => this.#session?.invalidateInode(ino, 0, 0),
       now: Date.now,
     });
   }

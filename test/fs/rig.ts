@@ -76,6 +76,9 @@ export function rig(options: Partial<FileSystemOptions> = {}): Rig {
     invalidateEntry: async (parent, name, expireOnly) => {
       invalidated.push(`${parent} ${name}${expireOnly ? " expire" : ""}`);
     },
+    invalidatePages: async (ino) => {
+      invalidated.push(`pages of ${ino}`);
+    },
     now,
   });
   return {
@@ -130,6 +133,8 @@ class MemoryReader implements ObjectReader {
   }
 }
 
+const UPLOAD_BYTES_MAX = 1 << 20;
+
 class MemoryUpload implements Upload {
   bytesWritten = 0;
   isAborted = false;
@@ -146,6 +151,7 @@ class MemoryUpload implements Upload {
 
   write(offset: number, data: Uint8Array): number {
     if (offset !== this.bytesWritten) throw new WriteError("out-of-order", `offset ${offset}`);
+    if (offset + data.length > UPLOAD_BYTES_MAX) throw new WriteError("too-large", "too much");
     this.#chunks.push(data.slice());
     this.bytesWritten += data.length;
     return data.length;

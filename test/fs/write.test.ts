@@ -4,9 +4,11 @@ import {
   EACCES,
   EBADF,
   EEXIST,
+  EFBIG,
   EINVAL,
   EIO,
   ENOENT,
+  ENOSPC,
   EPERM,
   EROFS,
   ESTALE,
@@ -170,6 +172,20 @@ describe("writing", () => {
     },
   );
 
+  test("of too much fails with EFBIG, fsync behind it with ENOSPC, and the file vanishes", async () => {
+    const setup = rig();
+    const { fh } = await createFile(setup, ROOT, "file");
+    await setup.fs.write(fh, 0, Buffer.alloc(1 << 20));
+    const write = () => setup.fs.write(fh, 1 << 20, Buffer.from("x"));
+    expect(await errnoFrom(write)).toBe(EFBIG);
+    expect(await errnoFrom(write)).toBe(EFBIG);
+    expect(await errnoFrom(() => setup.fs.fsync(fh))).toBe(ENOSPC);
+    expect(await errnoFrom(() => setup.fs.flush(fh, CALLER))).toBe(EFBIG);
+    expect(await errnoFrom(() => setup.fs.lookup(ROOT, "file"))).toBe(ENOENT);
+    await setup.fs.release(fh);
+    expect(setup.bucket.objects.size).toBe(0);
+  });
+
   test("a handle reads or writes, never both", async () => {
     const setup = rig();
     setup.bucket.store("old", "content");
@@ -178,6 +194,8 @@ describe("writing", () => {
     const { ino } = (await setup.fs.lookup(ROOT, "old")).attributes;
     const reader = await setup.fs.open(ino, O_RDWR, CALLER);
     expect(await errnoFrom(() => setup.fs.write(reader.fh, 7, Buffer.from("x")))).toBe(EBADF);
+    // What a program wrote through a mapping is in the kernel's pages by then.
+    expect(setup.invalidated).toEqual([`pages of ${ino}`]);
     expect(await readText(setup, reader.fh)).toBe("content");
     expect(await errnoFrom(() => setup.fs.read(777, 0, 10))).toBe(EBADF);
   });
