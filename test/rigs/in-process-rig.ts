@@ -135,6 +135,9 @@ class InProcessMounted implements Mounted {
       async end() {
         throw new Error("there is no process to end");
       },
+      async ended() {
+        throw new Error("there is no process that could end");
+      },
     };
   }
 

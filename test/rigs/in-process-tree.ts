@@ -5,7 +5,7 @@
 
 import { constants } from "node:fs";
 import type { DirectoryEntry, Entry } from "../../src/base/attributes.ts";
-import { EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR } from "../../src/base/errno.ts";
+import { EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY } from "../../src/base/errno.ts";
 import { errnoError } from "./errno-names.ts";
 import { InProcessFile } from "./in-process-file.ts";
 import { CALLER, codeOf, type KernelWalk, statusOf } from "./kernel-walk.ts";
@@ -49,7 +49,7 @@ export class InProcessTree implements Tree {
       const exclusive = constants.O_CREAT | constants.O_EXCL;
       if ((flags & exclusive) === exclusive) throw errnoError(EEXIST, "open");
       if (kind === "directory") throw errnoError(EISDIR, "open");
-      // The kernel keeps O_CREAT and O_EXCL to itself.
+      // The kernel keeps O_CREAT, O_EXCL and O_NOCTTY to itself.
       const passed = flags & ~(exclusive | constants.O_NOCTTY);
       const { fh } = await this.#walk.call("open", (to) => to.open(ino, passed, CALLER));
       return new InProcessFile(this.#walk, { entry, fh, flags });
@@ -165,8 +165,12 @@ export class InProcessTree implements Tree {
     await this.#walk.inParent(this.#at(from), (parent, name) =>
       this.#walk.inParent(this.#at(to), async (newParent, newName) => {
         const entry = await this.#walk.lookup(parent, name);
-        const target = await this.#walk.lookupIfThere(newParent, newName);
+        let target: Entry | undefined;
         try {
+          target = await this.#walk.lookupIfThere(newParent, newName);
+          // The kernel refuses by itself what would turn the tree around (lock_rename).
+          if (to.startsWith(`${from}/`)) throw errnoError(EINVAL, "rename");
+          if (from.startsWith(`${to}/`)) throw errnoError(ENOTEMPTY, "rename");
           checkRename(entry, target, flags);
           if (entry.attributes.ino === target?.attributes.ino) return;
           await this.#walk.call("rename", (operations) =>

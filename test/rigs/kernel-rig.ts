@@ -98,6 +98,7 @@ class KernelMounted implements Mounted {
       },
       log: () => this.#mount.child.stdout,
       end: () => this.#mount.terminate(),
+      ended: () => this.#mount.ended(),
     };
   }
 

@@ -112,17 +112,22 @@ export class MountProcess {
     return this.child.exitWithin(EXIT_TIMEOUT_MS);
   }
 
+  /** Waits for the end that somebody else has begun; fails unless it is with 0. */
+  async ended(): Promise<void> {
+    const exit = await this.child.exitWithin(EXIT_TIMEOUT_MS);
+    if (exit.code !== 0) throw new Error(this.child.describe(`ended with ${JSON.stringify(exit)}`));
+  }
+
   /** Unmounts, and fails unless the program then ends by itself with 0. */
   async stop(): Promise<void> {
-    const exit = await this.unmount();
-    if (exit.code !== 0) throw new Error(this.child.describe(`ended with ${JSON.stringify(exit)}`));
+    await this.unmount();
+    await this.ended();
   }
 
   /** SIGTERM, and fails unless the program then unmounts and ends with 0. */
   async terminate(): Promise<void> {
     this.child.signal("SIGTERM");
-    const exit = await this.child.exitWithin(EXIT_TIMEOUT_MS);
-    if (exit.code !== 0) throw new Error(this.child.describe(`ended with ${JSON.stringify(exit)}`));
+    await this.ended();
   }
 
   /** Ends it the hard way, mount and all; for tests that expect no clean end. */

@@ -145,6 +145,8 @@ export interface World {
   log(): string;
   /** Ends the mount with SIGTERM, and waits until it has ended well; throws in process. */
   end(): Promise<void>;
+  /** Waits until the mount, which somebody has unmounted, has ended well; throws in process. */
+  ended(): Promise<void>;
 }
 
 /** A mounted bucket in which scenarios run. */

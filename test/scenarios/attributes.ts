@@ -294,6 +294,19 @@ export const attributesScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "of a file that is being written, one time is set and the other stays",
+    needs: ["kernel"],
+    async run({ tree, path }) {
+      await withFile(tree.open("file", O_NEW), async (file) => {
+        await file.utimes(1_000_000, 2_000_000);
+        await succeed("touch", ["--no-create", "-m", "--date=@3000", path("file")]);
+        expect(await file.stat()).toMatchObject({ atimeMs: 1_000_000, mtimeMs: 3_000_000 });
+        await succeed("touch", ["--no-create", "-a", "--date=@4000", path("file")]);
+        expect(await file.stat()).toMatchObject({ atimeMs: 4_000_000, mtimeMs: 3_000_000 });
+      });
+    },
+  },
+  {
     name: "statfs tells a program block size, longest name and room as mount-s3 does",
     needs: ["kernel"],
     async run({ path }) {

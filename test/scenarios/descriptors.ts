@@ -241,4 +241,53 @@ export const descriptorsScenarios: readonly Scenario[] = [
       expect((await bucket.get("c"))?.toString()).toBe("oneone");
     },
   },
+  {
+    name: "fdatasync stores the file as fsync does",
+    needs: ["kernel"],
+    async run({ bucket, path }) {
+      const script = [
+        "fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_EXCL)",
+        'os.write(fd, b"content")',
+        "os.fdatasync(fd)",
+        'os.write(fd, b"late")',
+      ].join("\n");
+      await expectErrno("EBADF", python("write", script, [path("file")]));
+      expect((await bucket.get("file"))?.toString()).toBe("content");
+    },
+  },
+  {
+    name: "several buffers that are written by one call are stored in their order",
+    needs: ["kernel"],
+    async run({ bucket, path }) {
+      const script = [
+        "fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_EXCL)",
+        'assert os.writev(fd, [b"one ", b"", b"two ", b"three"]) == 13',
+        "os.close(fd)",
+      ].join("\n");
+      await python("writev", script, [path("file")]);
+      expect((await bucket.get("file"))?.toString()).toBe("one two three");
+    },
+  },
+  {
+    name: "syncing the whole file system does not end a file that is being written",
+    // It would be told what befell others since the last time.
+    alone: true,
+    needs: ["kernel"],
+    async run({ tree, bucket, path }) {
+      await withFile(tree.open("file", O_NEW), async (file) => {
+        await file.write(Buffer.from("one "), 0);
+        await succeed("sync", ["--file-system", path("")]);
+        await file.write(Buffer.from("two"), 4);
+      });
+      expect((await bucket.get("file"))?.toString()).toBe("one two");
+    },
+  },
+  {
+    name: "fsync of a file that is only read is no error",
+    async run({ tree, bucket }) {
+      await bucket.put("file", "content");
+      await withFile(tree.open("file", constants.O_RDONLY), (file) => file.sync());
+      expect((await bucket.get("file"))?.toString()).toBe("content");
+    },
+  },
 ];

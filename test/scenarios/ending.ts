@@ -1,10 +1,13 @@
-/** Scenarios: SIGTERM to a mount that is writing. What can be stored is, the log says which, in time. */
+/** Scenarios: SIGTERM to a mount that is writing, and umount. What can be stored is, the log says which, in time. */
 
 import { constants } from "node:fs";
+import { dirname } from "node:path";
 import { expect } from "vitest";
 import { MIB } from "../../src/base/sizes.ts";
 import { pattern, sha256, sorted } from "../rigs/bytes.ts";
-import type { Scenario } from "./scenario.ts";
+import { run, succeed } from "../rigs/child.ts";
+import type { World } from "../rigs/rig.ts";
+import { type Scenario, withFile } from "./scenario.ts";
 import { createWhole, writeOn } from "./whole-file.ts";
 
 const O_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
@@ -93,4 +96,65 @@ export const endingScenarios: readonly Scenario[] = [
       await file.close().catch(() => {});
     },
   },
+  {
+    name: "umount during a write is refused as busy, and the write goes on",
+    alone: true,
+    needs: ["kernel"],
+    async run({ tree, bucket, path }) {
+      await withFile(tree.open("file", O_NEW), async (file) => {
+        await file.write(Buffer.from("one "), 0);
+        const { code, stderr } = await run("umount", [mountPointOf(path)]);
+        expect(code).not.toBe(0);
+        expect(stderr).toContain("busy");
+        await file.write(Buffer.from("two"), 4);
+      });
+      expect((await bucket.get("file"))?.toString()).toBe("one two");
+    },
+  },
+  {
+    name: "umount -l during a write lets it go on to its close, and the mount ends behind it",
+    alone: true,
+    needs: ["kernel"],
+    async run({ tree, bucket, path, ended }) {
+      const file = await tree.open("large", O_NEW);
+      await file.write(LARGE.subarray(0, MIB), 0);
+      await succeed("umount", ["-l", mountPointOf(path)]);
+      await writeOn(file, LARGE.subarray(MIB), { offset: MIB });
+      await file.close();
+      await ended();
+      expect(sha256((await bucket.get("large")) ?? Buffer.alloc(0))).toBe(sha256(LARGE));
+    },
+  },
+  {
+    name: "umount behind the close of an empty file waits until it is stored, and the log names it",
+    alone: true,
+    needs: ["kernel", "faults"],
+    async run({ tree, bucket, path, fail, ended, log }) {
+      await fail({ kind: "slow", ms: 500, operation: "PutObject", key: "file" });
+      await createWhole(tree, "file", Buffer.alloc(0));
+      await succeed("umount", [mountPointOf(path)]);
+      await ended();
+      expect(await bucket.sizeOf("file")).toBe(0);
+      expect(log()).toContain(`stored "${bucket.prefix}file" before unmounting`);
+    },
+  },
+  {
+    name: "umount waits no longer than --upload-timeout, and the log names what is lost",
+    alone: true,
+    flags: { uploadTimeoutSeconds: 1 },
+    needs: ["kernel", "faults"],
+    async run({ tree, bucket, path, fail, ended, log }) {
+      await fail({ kind: "hang", operation: "PutObject", key: "file" });
+      await createWhole(tree, "file", Buffer.alloc(0));
+      await succeed("umount", [mountPointOf(path)]);
+      await ended();
+      expect(await bucket.keys()).toEqual([]);
+      expect(log()).toMatch(/file" was not known to be stored when the mount ended/);
+    },
+  },
 ];
+
+/** A scenario's directory is one of the mount's root. */
+function mountPointOf(path: World["path"]): string {
+  return dirname(path("."));
+}

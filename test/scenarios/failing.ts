@@ -5,6 +5,7 @@ import { expect } from "vitest";
 import { MIB } from "../../src/base/sizes.ts";
 import { pattern, sha256 } from "../rigs/bytes.ts";
 import type { KeyFault, World } from "../rigs/rig.ts";
+import { python } from "../rigs/system-call.ts";
 import { expectErrno, outcomeOf, type Scenario, withFile } from "./scenario.ts";
 import { createWhole, namesIn, readWhole } from "./whole-file.ts";
 
@@ -26,6 +27,12 @@ const REFUSALS: readonly { said: string; answer: object; errno: string }[] = [
   { said: "500 InternalError, again and again,", answer: { status: 500 }, errno: "EIO" },
   { said: "501 NotImplemented", answer: { status: 501 }, errno: "EIO" },
   { said: "404 NoSuchBucket", answer: { status: 404, code: "NoSuchBucket" }, errno: "EIO" },
+  {
+    said: "409 OperationAborted",
+    answer: { status: 409, code: "OperationAborted" },
+    errno: "EIO",
+  },
+  { said: "418, which S3 never does,", answer: { status: 418 }, errno: "EIO" },
   { said: "400 InvalidRequest", answer: { status: 400, code: "InvalidRequest" }, errno: "EIO" },
 ];
 
@@ -49,6 +56,8 @@ const SMALL_FILES_TELL = [
   "500 InternalError, again and again,",
   "501 NotImplemented",
   "404 NoSuchBucket",
+  "409 OperationAborted",
+  "418, which S3 never does,",
   "400 InvalidRequest",
 ];
 
@@ -60,6 +69,13 @@ const ATTEMPTS: readonly Attempt[] = [
     run: ({ tree }) => outcomeOf(tree.stat("file")),
     // The answer to a HEAD has no body that could say more than the status does.
     not: ["400 ExpiredToken", "404 NoSuchBucket"],
+  },
+  {
+    operation: "ListObjectsV2",
+    what: "looking a name up",
+    key: "file/",
+    run: ({ tree }) => outcomeOf(tree.stat("file")),
+    not: SMALL_FILES_TELL,
   },
   {
     operation: "ListObjectsV2",
@@ -300,6 +316,60 @@ export const failingScenarios: readonly Scenario[] = [
       await file.write(Buffer.from("lost"), 0);
       await expectErrno("EACCES", file.close());
       expect((await readWhole(world.tree, "file")).toString()).toBe("old");
+    },
+  },
+  {
+    name: "a directory is found and listed though asking for an object of its name is denied",
+    flags,
+    needs,
+    async run({ tree, bucket, fail }) {
+      await bucket.put("there/file", "content");
+      const denied = {
+        kind: "status",
+        status: 403,
+        operation: "HeadObject",
+        key: "there",
+      } as const;
+      const armed = await fail({ ...denied, times: Number.POSITIVE_INFINITY });
+      expect((await tree.stat("there")).kind).toBe("directory");
+      expect(await namesIn(tree, "there")).toEqual(["file"]);
+      expect((await readWhole(tree, "there/file")).toString()).toBe("content");
+      await armed.remove();
+    },
+  },
+  {
+    name: "an empty file that S3 refuses is gone behind its close, and the log says why",
+    flags,
+    needs,
+    async run({ tree, bucket, fail, log }) {
+      await fail({ kind: "status", status: 403, operation: "PutObject", key: "file" });
+      // Nobody waits for it: a copy of the descriptor might still have written something.
+      await createWhole(tree, "file", Buffer.alloc(0));
+      await expect.poll(() => outcomeOf(tree.stat("file")), { timeout: 5_000 }).toBe("ENOENT");
+      await expect
+        .poll(() =>
+          log()
+            .split("\n")
+            .filter((line) => line.includes(`"${bucket.prefix}file"`)),
+        )
+        .toContainEqual(expect.stringContaining("EACCES"));
+      expect(await bucket.keys()).toEqual([]);
+    },
+  },
+  {
+    name: "the next open of an empty file that was closed is told that S3 refuses it",
+    flags,
+    needs: ["faults", "kernel"],
+    async run({ bucket, fail, path }) {
+      await fail({ kind: "status", status: 403, operation: "PutObject", key: "file" });
+      const script = [
+        "fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_EXCL)",
+        "copy = os.dup(fd)",
+        "os.close(fd)",
+        "os.open(sys.argv[1], os.O_RDONLY)",
+      ].join("\n");
+      await expectErrno("EACCES", python("open", script, [path("file")]));
+      expect(await bucket.keys()).toEqual([]);
     },
   },
   {

@@ -2,10 +2,7 @@
 
 import { InProcessRig } from "../rigs/in-process-rig.ts";
 import { scenarios } from "./index.ts";
+import { RIGS } from "./rigs.ts";
 import { declareScenarios } from "./scenario.ts";
 
-declareScenarios(
-  ["any-key", "request-log", "storage-classes", "faults"],
-  () => InProcessRig.start(),
-  scenarios,
-);
+declareScenarios(RIGS.inProcess, () => InProcessRig.start(), scenarios);

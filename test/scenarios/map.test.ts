@@ -2,7 +2,11 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { sorted } from "../rigs/bytes.ts";
+import { CAPABILITIES, type Capability } from "../rigs/rig.ts";
 import { scenarios } from "./index.ts";
+import { RIGS } from "./rigs.ts";
+import { canRun, omissions } from "./scenario.ts";
 
 /** The test files of mount-s3's fuse_tests. */
 const FAMILIES = [
@@ -50,6 +54,32 @@ function matching(sentence: string): readonly string[] {
 test("there are at least 300 scenarios, each with a name of its own", () => {
   expect(new Set(names).size).toBe(names.length);
   expect(names.length).toBeGreaterThanOrEqual(300);
+});
+
+describe.each(Object.entries(RIGS))("the rig %s", (_, capabilities) => {
+  test("runs at least 300 scenarios", () => {
+    const possible = scenarios.filter((scenario) => canRun(capabilities, scenario));
+    expect(possible.length).toBeGreaterThanOrEqual(300);
+  });
+
+  test("prints every other one, once, with what it lacks", () => {
+    const lines = [...omissions(capabilities, scenarios)];
+    const printed = lines.flatMap((line) => {
+      const [, count, reason = "", list = ""] =
+        /^(\d+) scenarios do not run here: they need (.*?): (.*)$/s.exec(line) ?? [];
+      expect(Object.values(CAPABILITIES)).toContain(reason);
+      expect(list.split("; ")).toHaveLength(Number(count));
+      return list.split("; ");
+    });
+    const impossible = scenarios.filter((scenario) => !canRun(capabilities, scenario));
+    expect(sorted(printed)).toEqual(sorted(impossible.map(({ name }) => name)));
+  });
+});
+
+test("every scenario runs on one rig at least", () => {
+  const rigs: readonly (readonly Capability[])[] = Object.values(RIGS);
+  const orphans = scenarios.filter((scenario) => !rigs.some((rig) => canRun(rig, scenario)));
+  expect(orphans.map(({ name }) => name)).toEqual([]);
 });
 
 test("the page has a section for every family, and for nothing else", () => {

@@ -4,10 +4,11 @@ import { KernelRig } from "../rigs/kernel-rig.ts";
 import { SandboxProcess } from "../rigs/sandbox-process.ts";
 import { Scratch } from "../rigs/scratch.ts";
 import { scenarios } from "./index.ts";
+import { RIGS } from "./rigs.ts";
 import { declareScenarios } from "./scenario.ts";
 
 declareScenarios(
-  ["kernel", "any-key", "request-log", "storage-classes", "faults"],
+  RIGS.sandbox,
   async () => KernelRig.start(new Scratch(), await SandboxProcess.start()),
   scenarios,
 );

@@ -6,7 +6,7 @@
 import { constants } from "node:fs";
 import { expect } from "vitest";
 import type { MountFlags, OpenFile, World } from "../rigs/rig.ts";
-import { outcomeOf, type Scenario, withFile } from "./scenario.ts";
+import { expectErrno, outcomeOf, type Scenario, withFile } from "./scenario.ts";
 import { createWhole, readOn } from "./whole-file.ts";
 
 const O_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
@@ -22,6 +22,10 @@ const FLAGS = {
   O_DIRECT: constants.O_DIRECT,
   O_SYNC: constants.O_SYNC,
   O_DSYNC: constants.O_DSYNC,
+  O_NOATIME: constants.O_NOATIME,
+  O_NOCTTY: constants.O_NOCTTY,
+  O_NOFOLLOW: constants.O_NOFOLLOW,
+  O_NONBLOCK: constants.O_NONBLOCK,
 } as const;
 
 type Flag = keyof typeof FLAGS;
@@ -81,6 +85,26 @@ const SUBJECTS = {
     content: undefined,
     prepare: ({ tree }) => tree.open("file", O_NEW),
   },
+  synced: {
+    what: "a file that was synced and is still open",
+    content: "synced",
+    async prepare({ tree }) {
+      const file = await tree.open("file", O_NEW);
+      await file.write(Buffer.from("synced"), 0);
+      await file.sync();
+      return file;
+    },
+  },
+  failed: {
+    what: "a name whose writing has failed",
+    content: undefined,
+    async prepare({ tree }) {
+      const file = await tree.open("file", O_NEW);
+      await expectErrno("EINVAL", file.write(Buffer.from("partial"), 100));
+      await expectErrno("EINVAL", file.close());
+      return undefined;
+    },
+  },
   read: {
     what: "an object that is being read",
     content: "content",
@@ -134,6 +158,8 @@ const TABLES: readonly Table[] = [
       [["O_RDONLY"], "reads"],
       [["O_RDONLY", "O_CREAT"], "reads"],
       [["O_RDONLY", "O_DIRECT"], "reads"],
+      [["O_RDONLY", "O_NOATIME", "O_NOFOLLOW"], "reads"],
+      [["O_RDONLY", "O_NONBLOCK", "O_NOCTTY"], "reads"],
       [["O_RDONLY", "O_TRUNC"], "EPERM"],
       [["O_RDONLY", "O_SYNC"], "EINVAL"],
       [["O_RDONLY", "O_DSYNC"], "EINVAL"],
@@ -160,6 +186,7 @@ const TABLES: readonly Table[] = [
       [["O_RDWR"], "reads"],
       [["O_RDWR", "O_APPEND"], "reads"],
       [["O_RDWR", "O_TRUNC"], "writes"],
+      [["O_RDWR", "O_CREAT", "O_TRUNC"], "writes"],
       [["O_WRONLY"], "EPERM"],
       [["O_WRONLY", "O_CREAT"], "EPERM"],
       [["O_WRONLY", "O_APPEND"], "EPERM"],
@@ -199,6 +226,7 @@ const TABLES: readonly Table[] = [
       [["O_WRONLY", "O_CREAT", "O_TRUNC"], "writes"],
       [["O_WRONLY", "O_CREAT", "O_APPEND"], "writes"],
       [["O_WRONLY", "O_CREAT", "O_DIRECT"], "writes"],
+      [["O_WRONLY", "O_CREAT", "O_NONBLOCK", "O_NOCTTY"], "writes"],
       [["O_RDWR", "O_CREAT"], "writes"],
       [["O_RDWR", "O_CREAT", "O_TRUNC"], "writes"],
       [["O_WRONLY", "O_CREAT", "O_SYNC"], "EINVAL"],
@@ -233,6 +261,8 @@ const TABLES: readonly Table[] = [
     when: "by default",
     rows: [
       [["O_RDONLY"], "reads"],
+      [["O_RDWR"], "reads"],
+      [["O_WRONLY", "O_CREAT", "O_EXCL"], "EEXIST"],
       [["O_WRONLY"], "EPERM"],
       [["O_WRONLY", "O_TRUNC"], "EPERM"],
     ],
@@ -260,6 +290,32 @@ const TABLES: readonly Table[] = [
     rows: [
       [["O_RDONLY"], "EPERM"],
       [["O_WRONLY"], "EPERM"],
+    ],
+  },
+  {
+    subject: "synced",
+    mount: BY_DEFAULT,
+    when: "by default",
+    rows: [
+      [["O_RDONLY"], "reads"],
+      [["O_RDWR"], "reads"],
+      [["O_WRONLY"], "EPERM"],
+    ],
+  },
+  {
+    subject: "synced",
+    mount: OVERWRITING,
+    when: "with --allow-overwrite",
+    rows: [[["O_WRONLY", "O_TRUNC"], "writes"]],
+  },
+  {
+    subject: "failed",
+    mount: BY_DEFAULT,
+    when: "by default",
+    rows: [
+      [["O_RDONLY"], "ENOENT"],
+      [["O_WRONLY", "O_CREAT"], "writes"],
+      [["O_WRONLY", "O_CREAT", "O_EXCL"], "writes"],
     ],
   },
   {
@@ -291,8 +347,15 @@ const TABLES: readonly Table[] = [
       [["O_WRONLY"], "EISDIR"],
       [["O_RDWR"], "EISDIR"],
       [["O_WRONLY", "O_CREAT"], "EISDIR"],
+      [["O_RDONLY", "O_CREAT"], "EISDIR"],
       [["O_WRONLY", "O_CREAT", "O_EXCL"], "EEXIST"],
     ],
+  },
+  {
+    subject: "directory",
+    mount: OVERWRITING,
+    when: "with --allow-overwrite",
+    rows: [[["O_WRONLY", "O_TRUNC"], "EISDIR"]],
   },
 ];
 

@@ -3,6 +3,7 @@
  * as whom a program is run; the mount allows other users.
  */
 
+import { readFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { run, succeed } from "../rigs/child.ts";
 import type { MountFlags } from "../rigs/rig.ts";
@@ -101,6 +102,19 @@ export const permissionsScenarios: readonly Scenario[] = [
     async run({ bucket, path }) {
       await bucket.put("script", "#!/bin/sh\necho it runs: $1\n");
       expect(await succeed(path("script"), ["indeed"])).toBe("it runs: indeed\n");
+    },
+  },
+  {
+    name: "a program in the bucket is run, and when it was replaced the new one",
+    flags: PROGRAMS,
+    needs,
+    async run({ bucket, path }) {
+      await bucket.put("program", await readFile("/bin/echo"));
+      expect(await succeed(path("program"), ["it", "runs"])).toBe("it runs\n");
+      await bucket.put("program", await readFile("/bin/false"));
+      await expect
+        .poll(async () => (await run(path("program"), [])).code, { timeout: 5_000 })
+        .toBe(1);
     },
   },
   {

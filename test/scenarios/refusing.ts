@@ -77,6 +77,45 @@ const CALLS: readonly (readonly [what: string, script: string, outcome: string])
     "os.open(os.path.dirname(sys.argv[1]), os.O_TMPFILE | os.O_RDWR)",
     "ENOTSUP",
   ],
+  [
+    "mapping into memory to change what only the program sees",
+    [
+      "import mmap",
+      "map = mmap.mmap(os.open(sys.argv[1], os.O_RDONLY), 0, access=mmap.ACCESS_COPY)",
+      'map[:4] = b"Cont"',
+      'assert map[:] == b"Content"',
+    ].join("\n"),
+    "success",
+  ],
+  [
+    "sending with sendfile",
+    [
+      "import socket",
+      "one, other = socket.socketpair()",
+      "assert os.sendfile(one.fileno(), os.open(sys.argv[1], os.O_RDONLY), 3, 100) == 4",
+      'assert other.recv(100) == b"tent"',
+    ].join("\n"),
+    "success",
+  ],
+  [
+    "reading into several buffers with preadv",
+    [
+      "one, other = bytearray(3), bytearray(100)",
+      "assert os.preadv(os.open(sys.argv[1], os.O_RDONLY), [one, other], 1) == 6",
+      'assert one + other[:3] == b"ontent"',
+    ].join("\n"),
+    "success",
+  ],
+  [
+    "advising the kernel with posix_fadvise",
+    [
+      "fd = os.open(sys.argv[1], os.O_RDONLY)",
+      "for advice in os.POSIX_FADV_WILLNEED, os.POSIX_FADV_SEQUENTIAL, os.POSIX_FADV_DONTNEED:",
+      "  os.posix_fadvise(fd, 0, 0, advice)",
+      'assert os.read(fd, 100) == b"content"',
+    ].join("\n"),
+    "success",
+  ],
 ];
 
 const called = CALLS.map(
@@ -228,6 +267,24 @@ export const refusingScenarios: readonly Scenario[] = [
         '  file.write(b"content")',
       ].join("\n");
       await succeed("python3", ["-c", script, path("file")]);
+      expect((await bucket.get("file"))?.toString()).toBe("content");
+    },
+  },
+  {
+    name: "a write through a mapping of an object fails at msync, and what others read stays right",
+    needs: ["kernel"],
+    async run({ tree, bucket, path }) {
+      await bucket.put("file", "content");
+      const script = [
+        "import mmap",
+        "with mmap.mmap(os.open(sys.argv[1], os.O_RDWR), 0) as map:",
+        '  map[:4] = b"XXXX"',
+        "  map.flush()",
+      ].join("\n");
+      await expectErrno("EBADF", python("msync", script, [path("file")]));
+      await expect
+        .poll(async () => (await readWhole(tree, "file")).toString(), { timeout: 5_000 })
+        .toBe("content");
       expect((await bucket.get("file"))?.toString()).toBe("content");
     },
   },

@@ -56,6 +56,19 @@ const RENAMES: readonly Rename[] = [
   { what: "a file below a file", from: "file", to: "other/file", outcome: "ENOTDIR" },
   { what: "a file to a directory's name", from: "file", to: "there", outcome: "EISDIR" },
   { what: "a directory to a file's name", from: "there", to: "file", outcome: "ENOTDIR" },
+  { what: "a directory below itself", from: "there", to: "there/below", outcome: "EINVAL" },
+  {
+    what: "a file to the directory that it is in",
+    from: "there/inner",
+    to: "there",
+    outcome: "ENOTEMPTY",
+  },
+  {
+    what: "a file to a name that is too long",
+    from: "file",
+    to: "n".repeat(256),
+    outcome: "ENAMETOOLONG",
+  },
   {
     what: "a file, not replacing, to a new name",
     from: "file",

@@ -45,10 +45,8 @@ export function declareScenarios(
     await rig.close();
   });
 
-  const lacks = ({ needs = [] }: Scenario): Capability | undefined =>
-    needs.find((need) => !capabilities.includes(need));
-  for (const line of omissions(scenarios, lacks)) process.stdout.write(`${line}\n`);
-  const possible = scenarios.filter((scenario) => lacks(scenario) === undefined);
+  for (const line of omissions(capabilities, scenarios)) process.stdout.write(`${line}\n`);
+  const possible = scenarios.filter((scenario) => canRun(capabilities, scenario));
   for (const [label, group] of groupByFlags(possible)) {
     describe(label, () => {
       let mounted: Mounted;
@@ -67,14 +65,25 @@ export function declareScenarios(
   }
 }
 
-/** One line for each thing that the rig lacks: how many scenarios need it, what it is, and which. */
-function* omissions(
+export function canRun(capabilities: readonly Capability[], scenario: Scenario): boolean {
+  return lackOf(capabilities, scenario) === undefined;
+}
+
+function lackOf(
+  capabilities: readonly Capability[],
+  { needs = [] }: Scenario,
+): Capability | undefined {
+  return needs.find((need) => !capabilities.includes(need));
+}
+
+/** One line for each thing that a rig lacks: how many scenarios need it, what it is, and which. */
+export function* omissions(
+  capabilities: readonly Capability[],
   scenarios: readonly Scenario[],
-  lacks: (scenario: Scenario) => Capability | undefined,
 ): Generator<string> {
   for (const [capability, reason] of Object.entries(CAPABILITIES)) {
     const names = scenarios
-      .filter((scenario) => lacks(scenario) === capability)
+      .filter((scenario) => lackOf(capabilities, scenario) === capability)
       .map(({ name }) => name);
     if (names.length === 0) continue;
     yield `${names.length} scenarios do not run here: they need ${reason}: ${names.join("; ")}`;
