@@ -9,7 +9,18 @@ const TICKS_PER_SECOND = 100;
 /** A machine of which others use more than this part is too busy to measure on. */
 const BUSY_PART = 0.1;
 
-export async function describeMachine(): Promise<Record<string, string>> {
+export interface Machine {
+  readonly date: string;
+  readonly commit: string;
+  readonly kernel: string;
+  readonly processor: string;
+  readonly memory: string;
+  readonly node: string;
+  /** Over 1, 5 and 15 minutes, before the run. */
+  readonly load: string;
+}
+
+export async function describeMachine(): Promise<Machine> {
   const git = (args: readonly string[]): Promise<string> =>
     run("git", args).then(
       (text) => text.trim(),

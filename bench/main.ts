@@ -3,7 +3,7 @@
  * dropped caches. Writes one JSON file and one page; Ctrl-C keeps what was measured.
  */
 
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Contender, findContenders } from "./contenders.ts";
 import { ALL_JOBS, findJob, SETS } from "./jobs/catalogue.ts";
@@ -14,6 +14,7 @@ import { dropCaches } from "./mounted.ts";
 import { planCells, remainingCells } from "./plan.ts";
 import { endPrograms } from "./processes.ts";
 import { describeChanges } from "./report/compare.ts";
+import { renderPage } from "./report/page.ts";
 import { describeResult, paintFor } from "./report/terminal.ts";
 import { FORMAT, type RecordedSettings, type Result, readResult, writeResult } from "./result.ts";
 import { runCells } from "./runner.ts";
@@ -166,7 +167,9 @@ function stopOnSignal(): AbortSignal {
 
 function report(result: Result, path: string): void {
   process.stdout.write(`\n${describeResult(result, paintFor(process.stdout))}\n`);
-  process.stdout.write(`\nwritten to ${path}\n`);
+  const page = path.replace(/(?:\.json)?$/, ".html");
+  writeFileSync(page, renderPage(result));
+  process.stdout.write(`\nwritten to ${path} and ${page}\n`);
 }
 
 try {

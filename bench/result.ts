@@ -3,6 +3,7 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { Figure, Job } from "./jobs/job.ts";
 import type { SizeName } from "./jobs/sizes.ts";
+import type { Machine } from "./machine.ts";
 import type { Usage } from "./processes.ts";
 
 export const FORMAT = 2;
@@ -58,7 +59,7 @@ export interface DescribedContender {
 
 export interface Result {
   readonly format: typeof FORMAT;
-  readonly machine: Readonly<Record<string, string>>;
+  readonly machine: Machine;
   readonly cachesDropped: boolean;
   readonly settings: RecordedSettings;
   readonly contenders: readonly DescribedContender[];

@@ -54,5 +54,7 @@ export function findJob(
   const delayMs = Number(parts?.[2] ?? 0);
   const server = parts?.[3] ?? base?.server ?? "";
   if (base === undefined || !isServer(server)) return undefined;
-  return { ...base, name, server, delayMs };
+  // Elsewhere it is no point of the curve.
+  const { point: _, ...rest } = base;
+  return { ...rest, name, server, delayMs };
 }

@@ -21,7 +21,7 @@ const HOLD_PROGRAM = fileURLToPath(new URL("../hold-open.js", import.meta.url));
 const POINT = { group: "How the cost grows", server: "nginx", writes: false, delayMs: 0 } as const;
 
 /** What each curve shows, by its name. */
-const CURVES: Readonly<Record<string, { readonly title: string; readonly x: string }>> = {
+export const CURVES: Readonly<Record<string, { readonly title: string; readonly x: string }>> = {
   "streams-curve": { title: "Throughput of sequential readers", x: "readers" },
   "listing-time": { title: "ls -f of one directory", x: "names" },
   "names-memory": { title: "Memory after ls -l of one directory", x: "names" },

@@ -59,7 +59,7 @@ export function describeChanges(before: Result, after: Result, paint: Paint): st
 }
 
 function describeOrigin({ machine }: Result): string {
-  return `${machine["commit"]}, ${machine["date"]}, ${machine["processor"]}`;
+  return `${machine.commit}, ${machine.date}, ${machine.processor}`;
 }
 
 /** What makes a comparison doubtful. */

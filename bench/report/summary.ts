@@ -1,7 +1,7 @@
 /** From single measurements to one row for each job and contender: medians, spread, ratios, verdicts. */
 
 import { moreIsBetter, type Unit } from "../jobs/job.ts";
-import type { Measurement } from "../result.ts";
+import type { Measurement, Result } from "../result.ts";
 import { type Ratio, ratioOf, type Summary, summarise } from "../statistics.ts";
 
 /** Whether the whole interval of a ratio is on one side of 1. */
@@ -25,11 +25,18 @@ export interface Row {
 
 const GIB = 2 ** 30;
 
-/** Rows in the order in which jobs and contenders were first measured. */
-export function summariseAll(measurements: readonly Measurement[], baseline: string): Row[] {
+/** Rows in the order in which the run was told of jobs and contenders. */
+export function summariseAll({ measurements, settings }: Result): Row[] {
+  const { baseline, contenders } = settings;
+  const placeOf = (contender: string): number => {
+    const place = contenders.indexOf(contender);
+    return place === -1 ? contenders.length : place;
+  };
   return [...groupBy(measurements, (each) => each.job)].flatMap(([job, ofJob]) => {
     const base = ofJob.filter((each) => each.contender === baseline);
-    return [...groupBy(ofJob, (each) => each.contender)].flatMap(([contender, own]) => {
+    const groups = [...groupBy(ofJob, (each) => each.contender)];
+    groups.sort(([one], [other]) => placeOf(one) - placeOf(other));
+    return groups.flatMap(([contender, own]) => {
       const row = rowOf(own, contender === baseline ? [] : base);
       return row === undefined ? [] : [{ job, contender, ...row }];
     });

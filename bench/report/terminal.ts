@@ -27,8 +27,8 @@ export function describeMeasurement({ figure, othersPart, usage }: Measurement):
 
 /** Everything that a run has to say at its end. */
 export function describeResult(result: Result, paint: Paint): string {
-  const { failures, measurements, settings } = result;
-  const rows = summariseAll(measurements, settings.baseline);
+  const { failures, settings } = result;
+  const rows = summariseAll(result);
   const failed = failures.map(
     ({ contender, job, message }) => `${paint("worse", "FAILED")} ${job} ${contender}: ${message}`,
   );

@@ -26,7 +26,7 @@ describe("the table", () => {
   });
 
   test("has CPU-seconds for each GiB where bytes were moved", () => {
-    const [row] = summariseAll(result.measurements, "mount-s3");
+    const [row] = summariseAll(result);
     expect(row).toMatchObject({ cpuIsPerGib: true, cpu: { median: 0.5 } });
   });
 

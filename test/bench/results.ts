@@ -26,7 +26,10 @@ export function resultOf(figures: Readonly<Record<string, readonly number[]>>): 
   const rounds = Math.max(...Object.values(figures).map((each) => each.length));
   return {
     format: 2,
-    machine: { commit: "abc1234", date: "2026-11-21", processor: "2 × Test", memory: "8 GiB" },
+    machine: {
+      ...{ commit: "abc1234", date: "2026-11-21T12:00:00.000Z", processor: "2 × Test" },
+      ...{ memory: "8 GiB", kernel: "6.1", node: "v20.19.0", load: "0.00 0.00 0.00" },
+    },
     cachesDropped: true,
     settings: {
       ...{ jobs: ["seq-read"], contenders, rounds, seed: 1, sizes: "tiny" },

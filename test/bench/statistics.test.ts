@@ -88,5 +88,5 @@ test("a seed decides all that is random", () => {
 test("percentiles rise", () => {
   const found = percentilesOf(Array.from({ length: 1000 }, (_, index) => index));
   expect(found["50"]).toBeCloseTo(499.5);
-  expect(found["99.9"]).toBeGreaterThan(found["99"] ?? Number.POSITIVE_INFINITY);
+  expect(found["99.9"]).toBeGreaterThan(Number(found["99"]));
 });

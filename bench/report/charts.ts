@@ -1,0 +1,208 @@
+/**
+ * What the page draws, as data: bars with their spread for each job, and lines. `page.js` gives this to
+ * Chart.js, in the colours of the reader's theme.
+ */
+
+import { CURVES } from "../jobs/curves.ts";
+import { moreIsBetter } from "../jobs/job.ts";
+import { LIMIT } from "../limit.ts";
+import type { DescribedJob, Result } from "../result.ts";
+import { groupBy, type Row, summariseAll } from "./summary.ts";
+
+interface Bars {
+  readonly kind: "bars";
+  readonly title: string;
+  readonly caption: string;
+  readonly unit: string;
+  /** Less is better. */
+  readonly less: boolean;
+  readonly bars: readonly {
+    readonly contender: string;
+    readonly value: number;
+    readonly least: number;
+    readonly most: number;
+  }[];
+  /** Where the physical limit is. */
+  readonly limit?: number;
+}
+
+interface Lines {
+  readonly kind: "lines";
+  readonly title: string;
+  readonly caption: string;
+  readonly x: string;
+  readonly y: string;
+  readonly logarithmic: { readonly x: boolean; readonly y: boolean };
+  /** What stands at the points of the x axis, where they are no numbers. */
+  readonly labels?: readonly string[];
+  readonly lines: readonly {
+    readonly contender: string;
+    readonly points: readonly (readonly [x: number, y: number])[];
+  }[];
+}
+
+export type Chart = Bars | Lines;
+
+export interface Section {
+  readonly title: string;
+  readonly charts: readonly Chart[];
+}
+
+/** Sections in which a chart has something to show, in the order of the page. */
+export function sectionsOf(result: Result): Section[] {
+  const rows = summariseAll(result);
+  const sections = [
+    ...jobSections(result, rows),
+    { title: "CPU-seconds per GiB moved", charts: cpuCharts(result, rows) },
+    { title: "Throughput against streams", charts: streamCharts(result, rows) },
+    { title: "How the cost grows", charts: curveCharts(result, rows) },
+    { title: "Latency", charts: latencyCharts(result) },
+    { title: "Memory over time", charts: memoryCharts(result) },
+  ];
+  return sections.filter(({ charts }) => charts.length > 0);
+}
+
+function jobSections({ jobs }: Result, rows: readonly Row[]): Section[] {
+  const plain = jobs.filter(({ point }) => point === undefined || !(point.curve in CURVES));
+  return [...groupBy(plain, ({ group }) => group)].map(([title, ofGroup]) => ({
+    title,
+    charts: ofGroup.flatMap((job) => barsOf(job, rows)),
+  }));
+}
+
+function barsOf(
+  { delayMs, description, name, server }: DescribedJob,
+  rows: readonly Row[],
+): Bars[] {
+  const own = rows.filter((row) => row.job === name);
+  const [first] = own;
+  if (first === undefined) return [];
+  const limit = own.find((row) => row.contender === LIMIT)?.value.median;
+  const distance = delayMs === 0 ? "" : `, ${delayMs} ms away`;
+  return [
+    {
+      kind: "bars",
+      title: name,
+      caption: `${description}; ${server}${distance}`,
+      unit: first.unit,
+      less: !moreIsBetter(first.unit),
+      bars: own
+        .filter((row) => row.contender !== LIMIT)
+        .map(({ contender, value: { least, median, most } }) => ({
+          ...{ contender, least, most },
+          value: median,
+        })),
+      ...(limit !== undefined && { limit }),
+    },
+  ];
+}
+
+function cpuCharts({ jobs }: Result, rows: readonly Row[]): Bars[] {
+  return jobs.flatMap((job) => {
+    const own = rows.filter((row) => row.job === job.name && row.cpuIsPerGib);
+    if (own.length === 0) return [];
+    return {
+      kind: "bars",
+      title: job.name,
+      caption: "of the process that serves, and of those below it",
+      unit: "CPU-s/GiB",
+      less: true,
+      bars: own.map(({ contender, cpu: { least, median, most } }) => ({
+        ...{ contender, least, most },
+        value: median,
+      })),
+    } satisfies Bars;
+  });
+}
+
+function streamCharts(result: Result, rows: readonly Row[]): Lines[] {
+  const titles = {
+    streams: "Sequential readers, through the page cache",
+    "streams, O_DIRECT": "Sequential readers, O_DIRECT",
+    writers: "Sequential writers",
+  };
+  return Object.entries(titles).flatMap(([curve, title]) =>
+    linesOf(result, rows, { curve, title, x: "streams" }),
+  );
+}
+
+function curveCharts(result: Result, rows: readonly Row[]): Lines[] {
+  return Object.entries(CURVES).flatMap(([curve, { title, x }]) =>
+    linesOf(result, rows, { curve, title, x }),
+  );
+}
+
+/** One line for each contender through all jobs of the curve; none where there is but one point. */
+function linesOf(
+  { jobs }: Result,
+  rows: readonly Row[],
+  { curve, title, x }: { readonly curve: string; readonly title: string; readonly x: string },
+): Lines[] {
+  const points = jobs.flatMap((job) => {
+    if (job.point?.curve !== curve || job.delayMs > 0) return [];
+    const at = job.point.x;
+    return rows.filter((row) => row.job === job.name).map((row) => ({ at, row }));
+  });
+  if (new Set(points.map(({ at }) => at)).size < 2) return [];
+  const unit = points[0]?.row.unit ?? "";
+  const lines = [...groupBy(points, ({ row }) => row.contender)].map(([contender, own]) => ({
+    contender,
+    points: own
+      .map(({ at, row }) => [at, row.value.median] as const)
+      .sort(([one], [other]) => one - other),
+  }));
+  const caption = `median of the rounds, ${unit}`;
+  const logarithmic = { x: true, y: unit === "s" };
+  return [{ kind: "lines", title, caption, x, y: unit, logarithmic, lines }];
+}
+
+/** The distribution over all operations of the last round; the median of percentiles would be none. */
+function latencyCharts({ jobs, measurements }: Result): Lines[] {
+  return jobs.flatMap(({ name }) => {
+    const measured = measurements.filter(
+      ({ figure, job }) => job === name && Object.keys(figure.latencyMs ?? {}).length > 0,
+    );
+    const labels = Object.keys(measured[0]?.figure.latencyMs ?? {}).sort(
+      (one, other) => Number(one) - Number(other),
+    );
+    if (labels.length === 0 || !/^(?:rand|first|ttfb)/.test(name)) return [];
+    const lines = [...groupBy(measured, ({ contender }) => contender)].map(([contender, own]) => ({
+      contender,
+      points: labels.map(
+        (label, at) => [at, own.at(-1)?.figure.latencyMs?.[label] ?? Number.NaN] as const,
+      ),
+    }));
+    return {
+      kind: "lines",
+      title: name,
+      caption: "milliseconds of one operation by percentile, last round",
+      ...{ x: "percentile", y: "ms", labels, lines },
+      logarithmic: { x: false, y: true },
+    } satisfies Lines;
+  });
+}
+
+/** Only where a job lasted long enough to see something. */
+const SECONDS_MIN = 0.3;
+
+function memoryCharts({ jobs, measurements }: Result): Lines[] {
+  return jobs.flatMap(({ name }) => {
+    const lines = [...groupBy(measurements, ({ contender }) => contender)].flatMap(
+      ([contender, own]) => {
+        const last = own.findLast((each) => each.job === name);
+        if (last === undefined || last.contender === LIMIT) return [];
+        return (last.memory.at(-1)?.[0] ?? 0) < SECONDS_MIN
+          ? []
+          : [{ contender, points: last.memory }];
+      },
+    );
+    if (lines.length === 0) return [];
+    return {
+      kind: "lines",
+      title: name,
+      caption: "resident memory while the job ran, last round",
+      ...{ x: "seconds", y: "MiB", lines },
+      logarithmic: { x: false, y: false },
+    } satisfies Lines;
+  });
+}
