@@ -8,6 +8,7 @@
       "target_name": "mount_s3_ts",
       "sources": [
         "module.c",
+        "orphans.c",
         "arguments.c",
         "device.c",
         "handshake.c",

@@ -45,10 +45,61 @@ export async function mountInBackground(
   command: MountCommand,
   background: BackgroundOptions,
 ): Promise<string> {
+  const { child, socket, summary } = await startDaemon(command, background, false);
+  socket.destroy();
+  child.unref();
+  return summary;
+}
+
+/** A mount that ends with the process that asked for it. */
+export interface BoundMount {
+  readonly pid: number | undefined;
+  /** Resolves with how its process ended, which it does for `unmount` or by itself. */
+  readonly ended: Promise<string>;
+  /** Whether all ended as it should, and what was written is stored. */
+  unmount(): Promise<boolean>;
+  /** Passes on a signal from somebody who does not want to wait for the uploads. */
+  hurry(signal: NodeJS.Signals): void;
+}
+
+/** As `mountInBackground`, but it is unmounted when this process ends; its log goes to standard error. */
+export async function mountForCommand(
+  command: MountCommand,
+  background: BackgroundOptions,
+): Promise<BoundMount> {
+  const { child, socket } = await startDaemon(command, background, true);
+  const exited = hasEnded(child) ? Promise.resolve() : once(child, "exit");
+  return {
+    pid: child.pid,
+    ended: exited.then(() => howEnded(child)),
+    async unmount() {
+      socket.destroy();
+      await exited;
+      // A process that was killed has left its mount.
+      if (child.signalCode !== null) detachMount(command.options.directory);
+      return child.exitCode === 0;
+    },
+    hurry: (signal) => void child.kill(signal),
+  };
+}
+
+interface Daemon {
+  readonly child: ChildProcess;
+  /** Open to both sides. */
+  readonly socket: Socket;
+  readonly summary: string;
+}
+
+async function startDaemon(
+  command: MountCommand,
+  background: BackgroundOptions,
+  bound: boolean,
+): Promise<Daemon> {
   const { daemonPath = fileURLToPath(new URL("./daemon.js", import.meta.url)) } = background;
   const { options, pidFile, log, warnings } = command;
   const { deviceFd } = options;
-  const stdio: StdioOptions = ["ignore", "ignore", "ignore", "pipe"];
+  const output = bound ? process.stderr.fd : "ignore";
+  const stdio: StdioOptions = ["ignore", output, "ignore", "pipe"];
   if (deviceFd !== undefined) stdio[DAEMON_DEVICE_FD] = deviceFd;
   const child = spawn(process.execPath, [daemonPath, options.bucket, options.directory], {
     cwd: "/",
@@ -62,27 +113,34 @@ export async function mountInBackground(
   }
   const answer = receiveLine<DaemonAnswer>(socket);
   const passed = deviceFd === undefined ? {} : { deviceFd: DAEMON_DEVICE_FD };
-  sendLine(socket, { options: { ...options, ...passed }, pidFile, log, warnings });
+  sendLine(socket, { options: { ...options, ...passed }, pidFile, log, warnings, bound });
 
   const readyTimeoutMs = background.readyTimeoutMs ?? READY_TIMEOUT_MS;
   const reply = await untilAnswered(child, answer, readyTimeoutMs);
+  if (reply.kind === "mounted") return { child, socket, summary: reply.summary };
   socket.destroy();
-  child.unref();
+  throw await failureOf(reply, child, options.directory);
+}
+
+/** What is said of a mount that was not made, once nothing is left of it. */
+async function failureOf(
+  reply: Exclude<Reply, { readonly kind: "mounted" }>,
+  child: ChildProcess,
+  directory: string,
+): Promise<CliError> {
   switch (reply.kind) {
-    case "mounted":
-      return reply.summary;
     case "failed":
       // It ends by itself now; whoever reads the message may rely on its being gone.
       await ended(child);
-      throw new CliError("failure", reply.message);
+      return new CliError("failure", reply.message);
     case "died":
-      throw new CliError(
+      return new CliError(
         "failure",
         `the mount process ended with ${reply.how} before it was ready: run the same command with -f to see why`,
       );
     case "gave-up":
-      await stop(child, options.directory);
-      throw new CliError("failure", reply.message);
+      await stop(child, directory);
+      return new CliError("failure", reply.message);
   }
 }
 
@@ -98,9 +156,7 @@ async function untilAnswered(
 ): Promise<Reply> {
   const exited = new Promise<Reply>((settle) => {
     child.once("error", (error) => settle({ kind: "died", how: error.message }));
-    child.once("exit", (code, signal) => {
-      settle({ kind: "died", how: signal ?? `exit status ${code}` });
-    });
+    child.once("exit", () => settle({ kind: "died", how: howEnded(child) }));
   });
   let timer: NodeJS.Timeout | undefined;
   let onSignal: (signal: string) => void = () => {};
@@ -131,10 +187,18 @@ async function stop(child: ChildProcess, directory: string): Promise<void> {
 
 /** Waits until the process is gone, and kills it if that takes too long. */
 async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (hasEnded(child)) return;
   const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
   await once(child, "exit");
   clearTimeout(timer);
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+function howEnded({ exitCode, signalCode }: ChildProcess): string {
+  return signalCode ?? `exit status ${exitCode}`;
 }
 
 function daemonEnvironment(environment: BackgroundOptions["environment"]): NodeJS.ProcessEnv {

@@ -7,6 +7,7 @@
 import { isMountHelper, parseHelperArguments } from "./called-by-mount.ts";
 import { type CompletionCommand, parseCompletionCommand } from "./completion-table.ts";
 import { CliError } from "./error.ts";
+import { type ExecCommand, parseExecCommand } from "./exec/exec-table.ts";
 import { renderHelp } from "./help.ts";
 import { mainPage } from "./main-page.ts";
 import { type Invoker, type MountCommand, parseMountCommand } from "./mount-command.ts";
@@ -16,6 +17,7 @@ import { parseSandboxCommand, type SandboxCommandOptions } from "./sandbox-table
 
 export type Command =
   | MountCommand
+  | ExecCommand
   | ListCommand
   | UnmountCommand
   | CompletionCommand
@@ -27,7 +29,7 @@ export type Command =
   | { readonly kind: "demo" };
 
 /** Words that will be commands; taken already, so that no script comes to depend on them. */
-const RESERVED: ReadonlySet<string> = new Set(["bench", "doctor", "exec"]);
+const RESERVED: ReadonlySet<string> = new Set(["bench", "doctor"]);
 
 /**
  * Parses the words after the program's name, or throws a usage error. `programPath` is what the program
@@ -39,6 +41,7 @@ export function parseCommand(args: readonly string[], invoker: Invoker, programP
   if (first === "sandbox") return parseSandboxCommand(rest, invoker.workingDirectory);
   if (first === "completion") return parseCompletionCommand(rest);
   if (first === "demo") return parseDemo(rest);
+  if (first === "exec") return parseExecCommand(rest, invoker);
   if (first === "list") return parseListCommand(rest);
   if (first === "unmount") return parseUnmountCommand(rest, invoker.workingDirectory);
   if (RESERVED.has(first)) {

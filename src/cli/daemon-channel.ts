@@ -18,6 +18,8 @@ export interface DaemonOrder {
   readonly pidFile: string | undefined;
   readonly log: LogOptions;
   readonly warnings: readonly string[];
+  /** The mount ends when the other side closes the socket, and logs to standard output. */
+  readonly bound: boolean;
 }
 
 export type DaemonAnswer =

@@ -25,7 +25,7 @@ async function runDaemon(): Promise<number> {
   const abandoned = deferred<string>();
   command.once("close", () => abandoned.resolve("the command that started this mount is gone"));
   try {
-    const log = openLog(order.log, { environment: process.env, foreground: false });
+    const log = openLog(order.log, { environment: process.env, foreground: order.bound });
     for (const warning of order.warnings) log.warn(warning);
     try {
       return await serve({
@@ -35,13 +35,15 @@ async function runDaemon(): Promise<number> {
         log,
         abandoned: abandoned.promise,
         onMounted(summary) {
-          command.removeAllListeners("close");
           sendLine(command, { kind: "mounted", summary });
+          if (order.bound) return;
+          command.removeAllListeners("close");
           command.end();
         },
       });
     } catch (error) {
-      log.error(messageOf(error));
+      // The command that is bound to the mount says so itself, in the same place.
+      if (!order.bound) log.error(messageOf(error));
       throw error;
     } finally {
       await log.close();

@@ -42,6 +42,10 @@ async function run(command: Command): Promise<number> {
       return 0;
     case "mount":
       return mount(command);
+    case "exec":
+      checkTarget(command.mount);
+      for (const warning of command.mount.warnings) tell(warning);
+      return (await import("./exec/exec-command.ts")).execOnMount(command, process.env, tell);
     case "sandbox":
       return (await import("./sandbox-command.ts")).runSandbox(command.options, process.env);
     case "list":
@@ -62,25 +66,26 @@ async function run(command: Command): Promise<number> {
 }
 
 async function mount(command: MountCommand): Promise<number> {
-  const { deviceFd, directory } = command.options;
-  if (deviceFd === undefined) checkMountPoint(directory);
-  else checkDevice(deviceFd, directory);
+  checkTarget(command);
   if (command.foreground) return mountInForeground(command);
 
-  checkLogDirectives(process.env);
   const missing = describeMissingLog(command.log, process.env, existsSync);
   const notices = command.log.debug && missing !== undefined ? [missing] : [];
-  for (const notice of [...command.warnings, ...notices]) {
-    process.stderr.write(`mount-s3-ts: ${notice}\n`);
-  }
+  for (const notice of [...command.warnings, ...notices]) tell(notice);
   const summary = await mountInBackground(command, { environment: process.env });
   process.stdout.write(`${summary}\n`);
   return 0;
 }
 
+/** Refuses, before anything is started, what cannot be mounted at. */
+function checkTarget({ options: { deviceFd, directory } }: MountCommand): void {
+  if (deviceFd === undefined) checkMountPoint(directory);
+  else checkDevice(deviceFd, directory);
+  checkLogDirectives(process.env);
+}
+
 async function unmount(options: UnmountOptions): Promise<number> {
   const { unmountDirectory } = await import("./mounts/unmount-command.ts");
-  const tell = (sentence: string): boolean => process.stderr.write(`mount-s3-ts: ${sentence}\n`);
   process.stdout.write(`${await unmountDirectory(options, process.env, tell)}\n`);
   return 0;
 }
@@ -100,6 +105,10 @@ async function mountInForeground(command: MountCommand): Promise<number> {
   } finally {
     await log.close();
   }
+}
+
+function tell(sentence: string): void {
+  process.stderr.write(`mount-s3-ts: ${sentence}\n`);
 }
 
 function checkNode(): void {

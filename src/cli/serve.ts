@@ -88,7 +88,7 @@ async function serveMount(service: Service): Promise<number> {
   const clean = await unmount(mounted, service, hurry.signal);
   if (record) record.end(mounted.lostKeys.size);
   log.info(`${options.directory} is unmounted`);
-  return clean && crash === undefined ? 0 : 1;
+  return clean && crash === undefined && mounted.lostKeys.size === 0 ? 0 : 1;
 }
 
 /** The mount, unless `ended` comes first; what is mounted too late is unmounted at once. */

@@ -35,6 +35,11 @@ export interface Addon {
   connectDatagram(path: string): number;
   /** Sends `message` whole: its length, -EAGAIN while the receiver is behind, or another -errno. */
   sendDatagram(fd: number, message: Uint8Array): number;
+  /**
+   * Waits for every child of this process that has ended, up to the first of `kept` (32-bit process
+   * ids), for which somebody else waits. Returns how many there were.
+   */
+  reapOrphans(kept: Uint8Array): number;
   /** Sets or clears O_NONBLOCK. 0 or -errno. */
   setNonBlocking(fd: number, nonBlocking: boolean): number;
   closeDescriptor(fd: number): number;

@@ -1,6 +1,7 @@
 /** All commands, in the order in which the guide tells of them. */
 
 import { COMPLETION_PAGE } from "../completion-table.ts";
+import { EXEC_PAGE } from "../exec/exec-table.ts";
 import { mainPage } from "../main-page.ts";
 import { LIST_PAGE } from "../mounts/list-table.ts";
 import { UNMOUNT_PAGE } from "../mounts/unmount-table.ts";
@@ -22,5 +23,5 @@ const DEMO_PAGE: CommandPage = {
 
 /** The main command first. */
 export function allPages(): readonly CommandPage[] {
-  return [mainPage(), LIST_PAGE, UNMOUNT_PAGE, SANDBOX_PAGE, DEMO_PAGE, COMPLETION_PAGE];
+  return [mainPage(), EXEC_PAGE, LIST_PAGE, UNMOUNT_PAGE, SANDBOX_PAGE, DEMO_PAGE, COMPLETION_PAGE];
 }
