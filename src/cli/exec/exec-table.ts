@@ -4,14 +4,20 @@ import { CliError } from "../error.ts";
 import type { CommandPage } from "../guide/page.ts";
 import { renderHelp } from "../help.ts";
 import { type Invoker, type MountCommand, parseMountCommand } from "../mount-command.ts";
+import type { OptionTable } from "../option.ts";
 
 const USAGE = "mount-s3-ts exec BUCKET DIRECTORY [options] -- COMMAND [ARGUMENTS]";
+
+/** Those of a mount are in its own table. */
+const EXEC_TABLE = {
+  help: { short: "h", group: "More", help: "Show this help." },
+} as const satisfies OptionTable;
 
 export const EXEC_PAGE: CommandPage = {
   name: "exec",
   summary: "Mount, run a command, and unmount after it.",
   positionals: ["other", "directory"],
-  table: {},
+  table: EXEC_TABLE,
   help: {
     usage: USAGE,
     about:
@@ -40,7 +46,7 @@ export function parseExecCommand(
   args: readonly string[],
   invoker: Invoker,
 ): ExecCommand | { readonly kind: "help"; readonly text: string } {
-  const help = { kind: "help", text: renderHelp(EXEC_PAGE.table, EXEC_PAGE.help) } as const;
+  const help = { kind: "help", text: renderHelp(EXEC_TABLE, EXEC_PAGE.help) } as const;
   const end = args.indexOf("--");
   const ours = end === -1 ? args : args.slice(0, end);
   if (ours.includes("--help") || ours.includes("-h")) return help;
