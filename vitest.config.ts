@@ -7,13 +7,13 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { minioPathOf } from "./scripts/cache-paths.mjs";
 
-/** Waits for a minute: begun last, it would have everything wait. */
-const FIRST = "long-outage.test.ts";
+/** These mostly wait, for most of a minute: begun last, they would have everything wait. */
+const FIRST = /\/(?:long-outage|rotation)\.test\.ts$/;
 
 class WaitingFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const isFirst = ({ moduleId }: TestSpecification): boolean => moduleId.endsWith(FIRST);
+    const isFirst = ({ moduleId }: TestSpecification): boolean => FIRST.test(moduleId);
     return [...sorted.filter(isFirst), ...sorted.filter((file) => !isFirst(file))];
   }
 }

@@ -28,6 +28,8 @@ export interface SourceOptions {
   readonly log: Log;
 }
 
+/** What all of this is called in messages. */
+const OPERATION = "GetCredentials";
 const REASON_LENGTH_MAX = 300;
 
 /** What the sources are asked with. */
@@ -155,7 +157,7 @@ async function askInTurn(
     }
   }
   const message = `no credentials: ${tried.join("; ")}`;
-  throw new S3Error(message, { kind: "no-credentials", operation: "GetCredentials" });
+  throw new S3Error(message, { kind: "no-credentials", operation: OPERATION });
 }
 
 function environmentKeys(environment: Environment): AwsCredentialIdentity {
@@ -207,7 +209,7 @@ function serviceSettings(options: SourceOptions, transport: Transport): ServiceS
   return {
     parentClientConfig: { region },
     clientConfig: {
-      requestHandler: new SdkHandler(transport, userAgent),
+      requestHandler: new SdkHandler(transport, userAgent, OPERATION),
     },
   };
 }

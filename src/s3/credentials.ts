@@ -36,9 +36,21 @@ const PAUSE_MS_MAX = 30_000;
 /** A server that refuses everything does not make the source be asked more often than this. */
 const REFUSAL_MS = 30_000;
 /** What ends before it is given is tried all the same: the clock of this machine may be wrong. */
-const LIFE_MS_MIN = 60_000;
+const STRANGE_LIFE_MS = 60_000;
 /** A program that gives credentials may have to ask somebody. */
 const ANSWER_MS = 60_000;
+
+/** Whatever a provider fails with. */
+function failureOf(error: unknown): S3Error {
+  if (error instanceof S3Error) return error;
+  return new S3Error(`no credentials: ${messageOf(error)}`, {
+    kind: "no-credentials",
+    operation: "GetCredentials",
+  });
+}
+
+/** Of a source that was asked a moment ago, and did not fail. */
+const NOTHING_LATER = failureOf("the source gives none that last any longer");
 
 interface Held {
   readonly credentials: ExpiringCredentials;
@@ -57,7 +69,7 @@ export class CachedCredentials {
   #nextAskMs: number = Number.NEGATIVE_INFINITY;
   /** In a row. */
   #failures: number = 0;
-  #lastFailure: S3Error | undefined;
+  #lastFailure: S3Error = NOTHING_LATER;
   #endTold: boolean = false;
   #renewal: Promise<ExpiringCredentials> | undefined;
 
@@ -86,7 +98,7 @@ export class CachedCredentials {
       return held.credentials;
     }
     if (mayAsk || this.#renewal !== undefined) return this.#renew();
-    this.#tellEnd();
+    if (this.#failures > 0) this.#tellEnd();
     return Promise.reject(this.#lastFailure);
   }
 
@@ -128,19 +140,18 @@ export class CachedCredentials {
   #hold(credentials: ExpiringCredentials): void {
     const nowMs = this.#clock.now();
     const endMs = credentials.expiration?.getTime() ?? Number.POSITIVE_INFINITY;
-    const expiresAtMs = endMs > nowMs ? endMs : nowMs + LIFE_MS_MIN;
+    const expiresAtMs = endMs > nowMs ? endMs : nowMs + STRANGE_LIFE_MS;
     const leadMs = Math.min(LEAD_MS, (expiresAtMs - nowMs) * LEAD_PART);
     this.#held = { credentials, expiresAtMs };
     // Machines that started together do not ask together.
-    this.#nextAskMs = Math.max(
-      expiresAtMs - leadMs * (1 + this.#clock.random()),
-      nowMs + PAUSE_MS_MIN,
-    );
+    const dueMs = expiresAtMs - leadMs * (1 + this.#clock.random());
+    this.#nextAskMs = Math.max(dueMs, nowMs + PAUSE_MS_MIN);
     const after = this.#failures > 0 ? ` after ${this.#failures} failures` : "";
     if (after !== "") this.#log.info(`${descriptionOf(credentials)}${after}`);
     else if (this.#log.debugEnabled) this.#log.debug(descriptionOf(credentials));
     this.#refused = false;
     this.#failures = 0;
+    this.#lastFailure = NOTHING_LATER;
     this.#endTold = false;
   }
 
@@ -153,7 +164,8 @@ export class CachedCredentials {
     if (this.#held === undefined) return;
     const until = new Date(this.#held.expiresAtMs).toISOString();
     const message = `the credentials cannot be renewed, and those at hand end at ${until}: ${messageOf(error)}`;
-    if (this.#failures === 1) this.#log.warn(message);
+    // Of what has ended already, `tellEnd` tells.
+    if (this.#failures === 1 && now() < this.#held.expiresAtMs) this.#log.warn(message);
     else this.#log.debug(`${message} (failure ${this.#failures})`);
   }
 
@@ -167,15 +179,6 @@ export class CachedCredentials {
         "requests fail until they can, which is tried again by itself",
     );
   }
-}
-
-/** Whatever a provider fails with. */
-function failureOf(error: unknown): S3Error {
-  if (error instanceof S3Error) return error;
-  return new S3Error(`no credentials: ${messageOf(error)}`, {
-    kind: "no-credentials",
-    operation: "GetCredentials",
-  });
 }
 
 /** No source keeps requests waiting for ever. */

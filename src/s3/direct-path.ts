@@ -74,7 +74,10 @@ export class DirectPath {
     const second = await this.#sendOnce(call, renewed, signal);
     if (second.status < 300) return second;
     const lasting = errorOfAnswer(call, withoutCredentials(second, renewed));
-    if (credentials === undefined || !mayBeExpired(call, lasting, credentials)) throw lasting;
+    const isKnown = lasting.kind === "expired-credentials" || lasting.code !== undefined;
+    if (isKnown || credentials === undefined || !mayBeExpired(call, lasting, credentials)) {
+      throw lasting;
+    }
     const message = "the session's credentials are refused, as they are when they have expired";
     const { status } = lasting;
     throw new S3Error(message, { kind: "expired-credentials", ...call, status, cause: lasting });
@@ -142,7 +145,7 @@ export class DirectPath {
     credentials: Credentials | undefined,
   ): boolean {
     if (credentials === undefined) return false;
-    if (error.kind === "expired-credentials" || mayBeExpired(call, error, credentials)) {
+    if (mayBeExpired(call, error, credentials)) {
       return this.#options.credentials?.refused(credentials) ?? false;
     }
     const serverMs = Date.parse(response.headers["date"] ?? "");
@@ -169,9 +172,14 @@ function withoutCredentials(
   return { ...response, body: Buffer.from(text, "latin1") };
 }
 
-/** S3 says ExpiredToken with status 400 in a body, which the answer to a HEAD has not. */
+/**
+ * S3 says ExpiredToken with status 400 in a body, which the answer to a HEAD has not. MinIO no longer
+ * knows the key of a session that has ended.
+ */
 function mayBeExpired(call: DirectCall, error: S3Error, credentials: Credentials): boolean {
-  return call.method === "HEAD" && error.status === 400 && credentials.sessionToken !== undefined;
+  if (error.kind === "expired-credentials") return true;
+  if (credentials.sessionToken === undefined) return false;
+  return error.code === "InvalidAccessKeyId" || (call.method === "HEAD" && error.status === 400);
 }
 
 function pathOf(call: DirectCall, target: Target): string {

@@ -25,10 +25,13 @@ export class SdkHandler {
   readonly metadata = { handlerProtocol: "http/1.1" };
   readonly #transport: Transport;
   readonly #userAgent: string;
+  readonly #operation: string;
 
-  constructor(transport: Transport, userAgent: string) {
+  /** `operation` is what requests are called that carry no name of their own. */
+  constructor(transport: Transport, userAgent: string, operation = "Request") {
     this.#transport = transport;
     this.#userAgent = userAgent;
+    this.#operation = operation;
   }
 
   async handle(
@@ -41,7 +44,7 @@ export class SdkHandler {
     const url = new URL(`${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`);
     const response = await this.#transport.send(
       {
-        operation: options.name?.operation ?? "Request",
+        operation: options.name?.operation ?? this.#operation,
         key: options.name?.key,
         method,
         origin: originOf(url),

@@ -82,7 +82,7 @@ class Relay {
 beforeAll(async () => {
   scratch = new Scratch();
   certificates = makeCertificates(scratch.makeDirectory("certificates"), `${BUCKET}.localhost`);
-  minio = await MinioProcess.start(scratch, "localhost");
+  minio = await MinioProcess.start(scratch, { domain: "localhost" });
   bucket = new BucketView(clientOf(minio.endpoint), BUCKET);
   await bucket.create();
   await bucket.put("file", "content");

@@ -13,6 +13,13 @@ import type { Scratch } from "./scratch.ts";
 
 const READY_TIMEOUT_MS = 30_000;
 
+export interface MinioOptions {
+  /** With it, buckets may also be named in the host: BUCKET.DOMAIN. */
+  readonly domain?: string;
+  /** Settings besides those below. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 export class MinioProcess {
   readonly endpoint: Endpoint;
   readonly #child: Child;
@@ -22,8 +29,8 @@ export class MinioProcess {
     this.#child = child;
   }
 
-  /** With a domain, buckets may also be named in the host: BUCKET.DOMAIN. */
-  static async start(scratch: Scratch, domain?: string): Promise<MinioProcess> {
+  static async start(scratch: Scratch, options: MinioOptions = {}): Promise<MinioProcess> {
+    const { domain, environment } = options;
     // Always set: vitest.config.ts knows where set-up builds it.
     const { MINIO_BIN: binary = "" } = process.env;
     if (!existsSync(binary)) {
@@ -56,6 +63,7 @@ export class MinioProcess {
         // A key to encrypt with, for those who ask for it.
         MINIO_KMS_SECRET_KEY: `tests:${Buffer.alloc(32, "k").toString("base64")}`,
         ...(domain === undefined ? {} : { MINIO_DOMAIN: domain }),
+        ...environment,
       },
     });
     await becomesReady(endpoint, child);

@@ -174,6 +174,16 @@ describe("renewal", () => {
   });
 });
 
+test("a source whose credentials end at once is asked once a second", async () => {
+  lifeMs = 10;
+  const credentials = numbered();
+  for (let passed = 0; passed < 10 * SECOND; passed += 10) {
+    expect(await request(credentials)).toMatch(/^\d+$|none that last any longer/);
+    nowMs += 10;
+  }
+  expect(asked).toBeLessThan(12);
+});
+
 test("credentials that have ended by our clock when they are given are tried", async () => {
   lifeMs = -HOUR;
   const credentials = numbered();
