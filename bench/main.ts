@@ -9,6 +9,7 @@ import { type Contender, findContenders } from "./contenders.ts";
 import { ALL_JOBS, findJob, SETS } from "./jobs/catalogue.ts";
 import type { Job, ServerName } from "./jobs/job.ts";
 import { SIZES } from "./jobs/sizes.ts";
+import { canMeasureLimit, hasLimit, LIMIT, LIMIT_CONTENDER } from "./limit.ts";
 import { describeMachine } from "./machine.ts";
 import { dropCaches } from "./mounted.ts";
 import { planCells, remainingCells } from "./plan.ts";
@@ -62,7 +63,9 @@ function list(found: readonly Contender[]): void {
 /** A result with nothing measured yet. */
 async function newResult(given: Arguments, found: readonly Contender[]): Promise<Result> {
   const names = given.contenders?.split(",") ?? (given.curves ? ["mount-s3-ts"] : undefined);
-  const contenders = names === undefined ? found : names.map((name) => contenderOf(name, found));
+  const named = names === undefined ? found : names.map((name) => contenderOf(name, found));
+  const limit = (given.limit ?? names === undefined) && canMeasureLimit();
+  const contenders = limit ? [...named, LIMIT_CONTENDER] : named;
   const fallback = contenders.some((each) => each.name === "mount-s3") ? "mount-s3" : "mount-s3-ts";
   const settings: RecordedSettings = {
     ...settingsOf(
@@ -84,7 +87,7 @@ async function newResult(given: Arguments, found: readonly Contender[]): Promise
     servers: [],
     jobs: settings.jobs.map((name) => {
       const { delayMs, description, group, point, server } = jobOf(name, settings);
-      return { name, description, group, server, point, delayMs: settings.delayMs ?? delayMs };
+      return { name, description, group, server, point, delayMs };
     }),
     measurements: [],
     failures: [],
@@ -105,12 +108,17 @@ function contenderOf(name: string, found: readonly Contender[]): Contender {
   throw new UsageError(`there is no contender "${name}"; there are: ${known}`);
 }
 
-function jobOf(name: string, { server }: RecordedSettings): Job {
+/** The job of that name, as far away and on the server that all jobs are to be. */
+function jobOf(name: string, { delayMs, server }: RecordedSettings): Job {
   const job = findJob(name, isServerName);
   if (job === undefined) {
     throw new UsageError(`there is no job "${name}": --list shows all`);
   }
-  return server !== undefined && isServerName(server) ? { ...job, server } : job;
+  return {
+    ...job,
+    ...(server !== undefined && isServerName(server) && { server }),
+    ...(delayMs !== undefined && { delayMs }),
+  };
 }
 
 function isServerName(word: string): word is ServerName {
@@ -120,8 +128,16 @@ function isServerName(word: string): word is ServerName {
 async function bench(before: Result, found: readonly Contender[], path: string): Promise<void> {
   const { settings } = before;
   const jobs = settings.jobs.map((name) => jobOf(name, settings));
-  const contenders = settings.contenders.map((name) => contenderOf(name, found));
-  const cells = planCells({ ...settings, contendersOf: () => settings.contenders });
+  const contenders = settings.contenders.map((name) =>
+    name === LIMIT ? LIMIT_CONTENDER : contenderOf(name, found),
+  );
+  const cells = planCells({
+    ...settings,
+    contendersOf: (name) =>
+      hasLimit(jobOf(name, settings))
+        ? settings.contenders
+        : settings.contenders.filter((each) => each !== LIMIT),
+  });
   const interrupted = stopOnSignal();
   const { bucket, region, seconds, sizes, url } = settings;
   const servers = new Servers({
@@ -133,10 +149,7 @@ async function bench(before: Result, found: readonly Contender[], path: string):
       {
         ...{ jobs, contenders, servers, rounds: settings.rounds, signal: interrupted },
         sizes: { ...SIZES[sizes], ...(seconds !== undefined && { seconds }) },
-        linkOf: (job) => ({
-          delayMs: settings.delayMs ?? job.delayMs,
-          mibPerSecond: settings.mibPerSecond,
-        }),
+        linkOf: ({ delayMs }) => ({ delayMs, mibPerSecond: settings.mibPerSecond }),
         save: (result) => writeResult(path, result),
       },
       remainingCells(cells, before),

@@ -3,6 +3,7 @@
 import type { Contender } from "./contenders.ts";
 import type { Job } from "./jobs/job.ts";
 import type { Sizes } from "./jobs/sizes.ts";
+import { LIMIT, measureLimit } from "./limit.ts";
 import { measureCell } from "./measure.ts";
 import { type PlannedCell, TimeLeft } from "./plan.ts";
 import { Progress } from "./progress.ts";
@@ -146,7 +147,8 @@ async function runCell(
   try {
     const { round } = cell;
     const { signal, sizes } = run;
-    const measurement = await measureCell({ job, contender, round, sizes, server, url, signal });
+    const measure = contender.name === LIMIT ? measureLimit : measureCell;
+    const measurement = await measure({ job, contender, round, sizes, server, url, signal });
     state.timeLeft.record(job.name, performance.now() - begun);
     state.measured(measurement);
     progress.cell(`${label}: ${describeMeasurement(measurement)}`);

@@ -23,6 +23,11 @@ export function parseArguments(args: readonly string[]) {
       seconds: { type: "number", describe: "how long jobs run that run for a time" },
       contenders: { type: "string", describe: "only these contenders, comma-separated" },
       dir: { type: "string", describe: "folder to look for contenders in, before the path" },
+      limit: {
+        type: "boolean",
+        describe: "show what two programs in C reach, joined on paper",
+        defaultDescription: "unless contenders are named",
+      },
       rounds: { type: "number", default: 3, describe: "interleaved rounds" },
       seed: { type: "number", default: 1, describe: "decides the order of contenders" },
       baseline: {

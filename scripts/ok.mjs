@@ -12,9 +12,11 @@ import { formatSeconds } from "./setup-checks.mjs";
 
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
 
-const cSources = readdirSync("native")
-  .filter((name) => /\.[ch]$/.test(name))
-  .map((name) => join("native", name));
+const cSources = ["native", "bench/reference"].flatMap((folder) =>
+  readdirSync(folder)
+    .filter((name) => /\.[ch]$/.test(name))
+    .map((name) => join(folder, name)),
+);
 const bin = (name) => join("node_modules/.bin", name);
 
 /** Each step: its name and the program that must exit with 0. */

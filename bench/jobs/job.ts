@@ -21,6 +21,8 @@ export interface Figure {
   readonly bytes?: number;
   /** Milliseconds by percentile, where single operations were timed. */
   readonly latencyMs?: Percentiles;
+  /** Of a physical limit: what it is joined from. */
+  readonly parts?: { readonly received: number; readonly served: number };
 }
 
 /** Objects of one size: `key(0)` to `key(count - 1)`, all below `prefix`. */

@@ -7,6 +7,7 @@ import { CURVES } from "../jobs/curves.ts";
 import { moreIsBetter } from "../jobs/job.ts";
 import { LIMIT } from "../limit.ts";
 import type { DescribedJob, Result } from "../result.ts";
+import { formatNumber } from "./figures.ts";
 import { groupBy, type Row, summariseAll } from "./summary.ts";
 
 interface Bars {
@@ -62,17 +63,31 @@ export function sectionsOf(result: Result): Section[] {
   return sections.filter(({ charts }) => charts.length > 0);
 }
 
-function jobSections({ jobs }: Result, rows: readonly Row[]): Section[] {
-  const plain = jobs.filter(({ point }) => point === undefined || !(point.curve in CURVES));
+function jobSections(result: Result, rows: readonly Row[]): Section[] {
+  const plain = result.jobs.filter(({ point }) => point === undefined || !(point.curve in CURVES));
   return [...groupBy(plain, ({ group }) => group)].map(([title, ofGroup]) => ({
     title,
-    charts: ofGroup.flatMap((job) => barsOf(job, rows)),
+    charts: ofGroup.flatMap((job) => barsOf(job, rows, describeLimit(result, job.name, rows))),
   }));
+}
+
+/** What the limit is made of, and how near to it the first contender comes. */
+function describeLimit({ measurements }: Result, job: string, rows: readonly Row[]): string {
+  const parts = measurements.findLast((each) => each.contender === LIMIT && each.job === job)
+    ?.figure.parts;
+  const own = rows.filter((row) => row.job === job);
+  const limit = own.find((row) => row.contender === LIMIT);
+  const [first] = own;
+  if (parts === undefined || first === undefined || limit === undefined) return "";
+  const part = Math.round((100 * first.value.median) / limit.value.median);
+  const { received, served } = parts;
+  return `; ${first.contender} reaches ${part} % of the limit, ${formatNumber(received)} received and ${formatNumber(served)} served, in turn`;
 }
 
 function barsOf(
   { delayMs, description, name, server }: DescribedJob,
   rows: readonly Row[],
+  limitWords: string,
 ): Bars[] {
   const own = rows.filter((row) => row.job === name);
   const [first] = own;
@@ -83,7 +98,7 @@ function barsOf(
     {
       kind: "bars",
       title: name,
-      caption: `${description}; ${server}${distance}`,
+      caption: `${description}; ${server}${distance}${limitWords}`,
       unit: first.unit,
       less: !moreIsBetter(first.unit),
       bars: own
