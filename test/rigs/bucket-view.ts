@@ -24,21 +24,20 @@ export interface Endpoint {
   readonly url: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  readonly sessionToken?: string;
 }
 
 /** What requests of a `BucketView` say of themselves, so that a server's log can tell them apart. */
 export const BUCKET_VIEW_AGENT = "bucket-view";
 
 export function clientOf(endpoint: Endpoint): S3Client {
+  const { accessKeyId, secretAccessKey, sessionToken } = endpoint;
   return new S3Client({
     endpoint: endpoint.url,
     region: "us-east-1",
     forcePathStyle: true,
     customUserAgent: BUCKET_VIEW_AGENT,
-    credentials: {
-      accessKeyId: endpoint.accessKeyId,
-      secretAccessKey: endpoint.secretAccessKey,
-    },
+    credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) },
   });
 }
 

@@ -13,6 +13,8 @@ const SECRET = /<(?:SecretAccessKey|SessionToken)>([^<]+)</g;
 export class ServiceGate {
   /** The form of every request that came, shut or not. */
   readonly asked: URLSearchParams[] = [];
+  /** The key id that signed each. */
+  readonly signedBy: (string | undefined)[] = [];
   /** All that was given and may be seen nowhere. */
   readonly secrets: string[] = [];
   /** As a service that is down: connections are closed without an answer. */
@@ -48,6 +50,7 @@ export class ServiceGate {
   async #pass(target: string, incoming: IncomingMessage): Promise<readonly [number, string]> {
     const form = await textOf(incoming);
     this.asked.push(new URLSearchParams(form));
+    this.signedBy.push(/Credential=([^/]+)/.exec(incoming.headers.authorization ?? "")?.[1]);
     if (this.shut) throw new Error("shut");
     const { headers, method } = incoming;
     // With its own Host header, which is signed.

@@ -3,13 +3,12 @@
  * and what is said when none has any. Token services that are real: test/credentials/.
  */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { silentLog } from "../../src/base/log.ts";
-import { credentialSources } from "../../src/s3/credential-sources.ts";
-import type { ExpiringCredentials } from "../../src/s3/credentials.ts";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { succeed } from "../rigs/child.ts";
+import { CredentialSurroundings } from "../rigs/credential-surroundings.ts";
 import {
   containerAgent,
   type GivenKeys,
@@ -19,41 +18,30 @@ import {
 
 const AGENT_PATH = "/v1/credentials";
 
-let directory: string;
+/** Gives the loopback of a new network the address of ECS's agent, by ioctl, and runs the arguments. */
+const WITH_ADDRESS = `
+import fcntl, os, socket, struct, sys
+SIOCSIFFLAGS, SIOCSIFADDR, IFF_UP = 0x8914, 0x8916, 1
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+  address = socket.inet_aton("169.254.170.2")
+  fcntl.ioctl(control, SIOCSIFADDR, struct.pack("16sH2x4s8x", b"lo:1", socket.AF_INET, address))
+  for name in (b"lo", b"lo:1"):
+    fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sH14x", name, IFF_UP))
+os.execvp(sys.argv[1], sys.argv[1:])
+`;
+
+let around: CredentialSurroundings;
 let services: MetadataService[];
-let environment: Record<string, string>;
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "credential-sources-"));
+  around = new CredentialSurroundings();
   services = [];
-  environment = {};
-  for (const name of Object.keys(process.env)) {
-    if (name.startsWith("AWS_")) vi.stubEnv(name, undefined);
-  }
-  set({
-    AWS_CONFIG_FILE: join(directory, "config"),
-    AWS_SHARED_CREDENTIALS_FILE: join(directory, "credentials"),
-    AWS_EC2_METADATA_DISABLED: "true",
-  });
 });
 
 afterEach(async () => {
-  vi.unstubAllEnvs();
+  around.close();
   for (const service of services) await service.stop();
-  rmSync(directory, { recursive: true });
 });
-
-/** For us and for the SDK's providers, which look at the process. */
-function set(variables: Record<string, string>): void {
-  Object.assign(environment, variables);
-  for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
-}
-
-function write(name: string, ...lines: readonly string[]): string {
-  const path = join(directory, name);
-  writeFileSync(path, `${lines.join("\n")}\n`);
-  return path;
-}
 
 async function serve(answer: Parameters<typeof MetadataService.start>[0]) {
   const service = await MetadataService.start(answer);
@@ -64,23 +52,6 @@ async function serve(answer: Parameters<typeof MetadataService.start>[0]) {
 function keys(name: string, lifeMs = 3_600_000): GivenKeys {
   const Expiration = new Date(Date.now() + lifeMs).toISOString();
   return { AccessKeyId: name, SecretAccessKey: "very-secret", Token: `token-${name}`, Expiration };
-}
-
-function ask(profile?: string): Promise<ExpiringCredentials> {
-  return credentialSources({
-    environment,
-    profile,
-    region: "us-east-1",
-    userAgent: "test",
-    log: silentLog,
-  })();
-}
-
-async function refusal(profile?: string): Promise<string> {
-  return ask(profile).then(
-    ({ accessKeyId }) => `got ${accessKeyId}`,
-    (error: Error) => error.message,
-  );
 }
 
 const STATIC = ["aws_access_key_id = FROM-PROFILE", "aws_secret_access_key = very-secret"];
@@ -96,43 +67,49 @@ describe("the order", () => {
     );
     const instance = await serve(instanceMetadata("role", () => keys("INSTANCE")));
     const found: string[] = [];
-    const note = async () => found.push((await ask()).accessKeyId);
+    const note = async () => found.push((await around.ask()).accessKeyId);
 
-    set({ AWS_EC2_METADATA_DISABLED: "false", AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url });
+    around.set({
+      AWS_EC2_METADATA_DISABLED: "false",
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url,
+    });
     await note();
-    set({ AWS_CONTAINER_CREDENTIALS_FULL_URI: `${agent.url}${AGENT_PATH}` });
+    around.set({ AWS_CONTAINER_CREDENTIALS_FULL_URI: `${agent.url}${AGENT_PATH}` });
     await note();
-    write("credentials", "[default]", ...STATIC);
+    around.write("credentials", "[default]", ...STATIC);
     await note();
-    set({ AWS_ACCESS_KEY_ID: "ENVIRONMENT", AWS_SECRET_ACCESS_KEY: "very-secret" });
+    around.set({ AWS_ACCESS_KEY_ID: "ENVIRONMENT", AWS_SECRET_ACCESS_KEY: "very-secret" });
     await note();
     // Where the SDK would take the profile.
-    set({ AWS_PROFILE: "default" });
+    around.set({ AWS_PROFILE: "default" });
     await note();
     expect(found).toEqual(["INSTANCE", "CONTAINER", "FROM-PROFILE", "ENVIRONMENT", "ENVIRONMENT"]);
   });
 
   test("a source that is set up and fails is the last: nobody else is asked", async () => {
     const instance = await serve(instanceMetadata("role", () => keys("INSTANCE")));
-    set({ AWS_EC2_METADATA_DISABLED: "false", AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url });
-    set({
-      AWS_WEB_IDENTITY_TOKEN_FILE: join(directory, "no-token"),
+    around.set({
+      AWS_EC2_METADATA_DISABLED: "false",
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url,
+    });
+    around.set({
+      AWS_WEB_IDENTITY_TOKEN_FILE: join(around.directory, "no-token"),
       AWS_ROLE_ARN: "arn:aws:iam::123456789012:role/pod",
     });
-    expect(await refusal()).toMatch(
+    expect(await around.refusal()).toMatch(
       /web identity: the web identity in .*no-token, as arn:.*role\/pod gave none: ENOENT.*no-token/,
     );
     expect(instance.asked).toEqual([]);
   });
 
   test("--profile asks the profile alone", async () => {
-    set({ AWS_ACCESS_KEY_ID: "ENVIRONMENT", AWS_SECRET_ACCESS_KEY: "very-secret" });
-    write("credentials", "[other]", ...STATIC);
-    expect(await ask("other")).toMatchObject({
+    around.set({ AWS_ACCESS_KEY_ID: "ENVIRONMENT", AWS_SECRET_ACCESS_KEY: "very-secret" });
+    around.write("credentials", "[other]", ...STATIC);
+    expect(await around.ask("other")).toMatchObject({
       accessKeyId: "FROM-PROFILE",
       source: 'the profile "other"',
     });
-    expect(await refusal("missing")).toMatch(
+    expect(await around.refusal("missing")).toMatch(
       /^GetCredentials failed: no credentials: profile: .*there is no profile "missing" in .*config or .*credentials$/,
     );
   });
@@ -140,11 +117,11 @@ describe("the order", () => {
 
 describe("what is said", () => {
   test("when there are none: each source, and why it has none", async () => {
-    write("config", "[default]", "region = eu-west-1");
-    expect(await refusal()).toBe(
+    around.write("config", "[default]", "region = eu-west-1");
+    expect(await around.refusal()).toBe(
       "GetCredentials failed: no credentials: " +
         "environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set; " +
-        `profile: the profile "default" has no credentials in ${directory}/config or ${directory}/credentials; ` +
+        `profile: the profile "default" has no credentials in ${around.directory}/config or ${around.directory}/credentials; ` +
         "web identity: AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set; " +
         "container: neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set; " +
         "instance: AWS_EC2_METADATA_DISABLED is true",
@@ -152,23 +129,31 @@ describe("what is said", () => {
   });
 
   test("of a half-set source: what is missing", async () => {
-    set({ AWS_ACCESS_KEY_ID: "ENVIRONMENT", AWS_ROLE_ARN: "arn:aws:iam::123456789012:role/pod" });
-    const message = await refusal();
+    around.set({
+      AWS_ACCESS_KEY_ID: "ENVIRONMENT",
+      AWS_ROLE_ARN: "arn:aws:iam::123456789012:role/pod",
+    });
+    const message = await around.refusal();
     expect(message).toContain("environment: AWS_SECRET_ACCESS_KEY is not set");
     expect(message).toContain("web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set");
   });
 
   test("of AWS_PROFILE that names nothing: that, and nobody else is asked", async () => {
-    set({ AWS_PROFILE: "typo" });
-    expect(await refusal()).toMatch(/profile: .*there is no profile "typo" in [^;]*$/);
+    around.set({ AWS_PROFILE: "typo" });
+    expect(await around.refusal()).toMatch(/profile: .*there is no profile "typo" in [^;]*$/);
   });
 
   test("of an instance without a role, and of none", async () => {
     const instance = await serve(({ method }) => (method === "PUT" ? [200, "token"] : [404, ""]));
-    set({ AWS_EC2_METADATA_DISABLED: "false", AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url });
-    expect(await refusal()).toMatch(/instance: the EC2 instance gave none: .*response.*metadata/i);
-    set({ AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://127.0.0.1:1" });
-    expect(await refusal()).toMatch(
+    around.set({
+      AWS_EC2_METADATA_DISABLED: "false",
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url,
+    });
+    expect(await around.refusal()).toMatch(
+      /instance: the EC2 instance gave none: .*response.*metadata/i,
+    );
+    around.set({ AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://127.0.0.1:1" });
+    expect(await around.refusal()).toMatch(
       /instance: the EC2 instance gave none: it gave no session token/,
     );
   });
@@ -185,24 +170,29 @@ describe("a profile", () => {
       "PROCESS",
     ],
   ])("with %s", async (_, lines, accessKeyId) => {
-    write("config", "[profile p]", ...lines);
-    expect((await ask("p")).accessKeyId).toBe(accessKeyId);
+    around.write("config", "[profile p]", ...lines);
+    expect((await around.ask("p")).accessKeyId).toBe(accessKeyId);
   });
 
   test("that is rewritten is read again", async () => {
-    write("credentials", "[default]", ...STATIC);
-    expect((await ask()).accessKeyId).toBe("FROM-PROFILE");
-    write("credentials", "[default]", "aws_access_key_id = NEXT", "aws_secret_access_key = s");
-    expect((await ask()).accessKeyId).toBe("NEXT");
+    around.write("credentials", "[default]", ...STATIC);
+    expect((await around.ask()).accessKeyId).toBe("FROM-PROFILE");
+    around.write(
+      "credentials",
+      "[default]",
+      "aws_access_key_id = NEXT",
+      "aws_secret_access_key = s",
+    );
+    expect((await around.ask()).accessKeyId).toBe("NEXT");
   });
 
   test("whose credential_process fails: what it says, but not its command line", async () => {
-    write(
+    around.write(
       "config",
       "[profile p]",
       `credential_process = sh -c 'echo "log in first" >&2; exit 3' --password hunter2`,
     );
-    const message = await refusal("p");
+    const message = await around.refusal("p");
     expect(message).toContain("credential_process failed: log in first");
     expect(message).not.toContain("hunter2");
   });
@@ -211,8 +201,8 @@ describe("a profile", () => {
 describe("the instance", () => {
   test("is asked for a token, the role and its keys, in this order", async () => {
     const instance = await serve(instanceMetadata("my-role", () => keys("INSTANCE")));
-    set({ AWS_EC2_METADATA_DISABLED: "", AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url });
-    expect(await ask()).toMatchObject({
+    around.set({ AWS_EC2_METADATA_DISABLED: "", AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url });
+    expect(await around.ask()).toMatchObject({
       accessKeyId: "INSTANCE",
       sessionToken: "token-INSTANCE",
       expiration: expect.any(Date),
@@ -224,15 +214,21 @@ describe("the instance", () => {
 
   test("is never asked without a token (IMDSv1)", async () => {
     const instance = await serve(({ method }) => (method === "PUT" ? [403, ""] : [200, "role"]));
-    set({ AWS_EC2_METADATA_DISABLED: "false", AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url });
-    expect(await refusal()).toContain("no session token (IMDSv2)");
+    around.set({
+      AWS_EC2_METADATA_DISABLED: "false",
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url,
+    });
+    expect(await around.refusal()).toContain("no session token (IMDSv2)");
     expect(instance.asked).toEqual(["PUT /latest/api/token"]);
   });
 
   test("is not asked where that is switched off", async () => {
     const instance = await serve(instanceMetadata("my-role", () => keys("INSTANCE")));
-    set({ AWS_EC2_METADATA_DISABLED: "TRUE", AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url });
-    expect(await refusal()).toContain("instance: AWS_EC2_METADATA_DISABLED is true");
+    around.set({
+      AWS_EC2_METADATA_DISABLED: "TRUE",
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: instance.url,
+    });
+    expect(await around.refusal()).toContain("instance: AWS_EC2_METADATA_DISABLED is true");
     expect(instance.asked).toEqual([]);
   });
 });
@@ -246,11 +242,11 @@ describe("a container", () => {
         () => keys("ECS"),
       ),
     );
-    set({
+    around.set({
       AWS_CONTAINER_CREDENTIALS_FULL_URI: `${agent.url}${AGENT_PATH}`,
       AWS_CONTAINER_AUTHORIZATION_TOKEN: "Basic abc",
     });
-    expect(await ask()).toMatchObject({
+    expect(await around.ask()).toMatchObject({
       accessKeyId: "ECS",
       source: `the container's address ${agent.url}${AGENT_PATH}`,
     });
@@ -265,20 +261,34 @@ describe("a container", () => {
         () => keys(`POD-${token}`),
       ),
     );
-    set({
+    around.set({
       AWS_CONTAINER_CREDENTIALS_FULL_URI: `${agent.url}${AGENT_PATH}`,
       AWS_CONTAINER_AUTHORIZATION_TOKEN: "not this one",
-      AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: join(directory, "token"),
+      AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: join(around.directory, "token"),
     });
     for (token of ["first", "second"]) {
-      writeFileSync(join(directory, "token"), token);
-      expect((await ask()).accessKeyId).toBe(`POD-${token}`);
+      writeFileSync(join(around.directory, "token"), token);
+      expect((await around.ask()).accessKeyId).toBe(`POD-${token}`);
     }
   });
 
+  test("with a relative URI asks the agent of ECS at its link-local address", async () => {
+    const program = fileURLToPath(new URL("../rigs/link-local.mjs", import.meta.url));
+    const env = {
+      PATH: process.env["PATH"],
+      HOME: around.directory,
+      AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/v2/credentials/task",
+      AWS_CONTAINER_AUTHORIZATION_TOKEN: "task-token",
+    };
+    const args = ["--net", "python3", "-c", WITH_ADDRESS, process.execPath, program];
+    expect(await succeed("unshare", args, { env })).toContain(
+      "TASKKEY from the container's address http://169.254.170.2/v2/credentials/task\n",
+    );
+  });
+
   test("sends nothing to an address that is neither https nor one of Amazon's", async () => {
-    set({ AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://192.0.2.1/credentials" });
-    expect(await refusal()).toMatch(
+    around.set({ AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://192.0.2.1/credentials" });
+    expect(await around.refusal()).toMatch(
       /container: .*192\.0\.2\.1\/credentials gave none: URL not accepted/,
     );
   });
