@@ -4,6 +4,7 @@
  * of a command is written as s3://NAME.
  */
 
+import { type BenchCommand, parseBenchCommand } from "./bench/bench-table.ts";
 import { isMountHelper, parseHelperArguments } from "./called-by-mount.ts";
 import { type CompletionCommand, parseCompletionCommand } from "./completion-table.ts";
 import { CliError } from "./error.ts";
@@ -21,6 +22,7 @@ export type Command =
   | ListCommand
   | UnmountCommand
   | CompletionCommand
+  | BenchCommand
   | { readonly kind: "help"; readonly text: string }
   | { readonly kind: "version" }
   /** All is well, and nothing is to be done. */
@@ -29,7 +31,7 @@ export type Command =
   | { readonly kind: "demo" };
 
 /** Words that will be commands; taken already, so that no script comes to depend on them. */
-const RESERVED: ReadonlySet<string> = new Set(["bench", "doctor"]);
+const RESERVED: ReadonlySet<string> = new Set(["doctor"]);
 
 /**
  * Parses the words after the program's name, or throws a usage error. `programPath` is what the program
@@ -40,6 +42,7 @@ export function parseCommand(args: readonly string[], invoker: Invoker, programP
   const [first = "", ...rest] = args;
   if (first === "sandbox") return parseSandboxCommand(rest, invoker.workingDirectory);
   if (first === "completion") return parseCompletionCommand(rest);
+  if (first === "bench") return parseBenchCommand(rest);
   if (first === "demo") return parseDemo(rest);
   if (first === "exec") return parseExecCommand(rest, invoker);
   if (first === "list") return parseListCommand(rest);

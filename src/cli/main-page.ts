@@ -23,6 +23,10 @@ export function mainPage(): CommandPage {
             ["list", "List what is mounted: list --help."],
             ["unmount DIRECTORY", "Unmount, and wait until all is stored: unmount --help."],
             ["sandbox", "Run an S3 endpoint on this machine, to try things out: sandbox --help."],
+            [
+              "bench BUCKET",
+              "Measure a mount of the bucket, and say what to expect: bench --help.",
+            ],
             ["demo", "Show everything in a minute, on a sandbox, checking every byte."],
             ["completion SHELL", "Print what bash, zsh or fish need to complete options."],
             ["s3://NAME", "A bucket that has the name of a command."],

@@ -60,6 +60,8 @@ async function run(command: Command): Promise<number> {
       process.stdout.write(renderCompletion(command.shell));
       return 0;
     }
+    case "bench":
+      return (await import("./bench/bench-command.ts")).runBench(command.options, process.env);
     case "demo":
       return (await import("./demo/demo.ts")).runDemo(process.env);
   }

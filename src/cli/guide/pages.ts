@@ -1,5 +1,6 @@
 /** All commands, in the order in which the guide tells of them. */
 
+import { BENCH_PAGE } from "../bench/bench-table.ts";
 import { COMPLETION_PAGE } from "../completion-table.ts";
 import { EXEC_PAGE } from "../exec/exec-table.ts";
 import { mainPage } from "../main-page.ts";
@@ -23,5 +24,14 @@ const DEMO_PAGE: CommandPage = {
 
 /** The main command first. */
 export function allPages(): readonly CommandPage[] {
-  return [mainPage(), EXEC_PAGE, LIST_PAGE, UNMOUNT_PAGE, SANDBOX_PAGE, DEMO_PAGE, COMPLETION_PAGE];
+  return [
+    mainPage(),
+    EXEC_PAGE,
+    LIST_PAGE,
+    UNMOUNT_PAGE,
+    SANDBOX_PAGE,
+    BENCH_PAGE,
+    DEMO_PAGE,
+    COMPLETION_PAGE,
+  ];
 }
