@@ -94,8 +94,6 @@ typedef struct x509_verify_param_st X509_VERIFY_PARAM;
   X(SSL_set_bio, void, (SSL *, BIO *, BIO *))                                                      \
   X(SSL_get_rbio, BIO *, (const SSL *))                                                            \
   X(SSL_set_options, uint64_t, (SSL *, uint64_t))                                                  \
-  X(SSL_set_read_ahead, void, (SSL *, int))                                                        \
-  X(SSL_set_default_read_buffer_len, void, (SSL *, size_t))                                        \
   X(SSL_set_alpn_protos, int, (SSL *, const unsigned char *, unsigned int))                        \
   X(SSL_set_verify, void, (SSL *, int, int (*)(int, void *)))                                      \
   X(SSL_set_hostflags, void, (SSL *, unsigned int))                                                \

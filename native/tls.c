@@ -1,6 +1,7 @@
 /*
  * A TLS session over a non-blocking socket: see tls.h. OpenSSL reads and writes through a BIO of
- * ours, which takes many records from the kernel with one call and hands it many at once.
+ * ours, which takes many records from the kernel with one call and hands it many at once. OpenSSL
+ * could read ahead by itself, but moves all that it has before it opens each record.
  */
 #include "tls.h"
 
@@ -11,10 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-/* What one recv takes at most: eight records. It stays in the processor's second cache until
- * decrypted. */
-#define INPUT_BYTES ((size_t)8 * (16384 + 256))
 
 /* How often one call receives at most. A server could otherwise hold the thread with messages that
  * carry no data, such as new keys; what it sent more is there at the next event. */
@@ -27,24 +24,41 @@ static int retry(const struct openssl *ssl, BIO *bio, int direction) {
   return -1;
 }
 
+/* Refills `input`, which is empty. 0, also at the end of what the server sends; or -errno. */
+static int receive(struct tls *tls) {
+  if (tls->drained || tls->receives_left == 0)
+    return -EAGAIN;
+  tls->receives_left--;
+  ssize_t count;
+  do
+    count = recv(tls->fd, tls->input, INPUT_BYTES, 0);
+  while (count < 0 && errno == EINTR);
+  if (count < 0 && errno != EAGAIN)
+    tls->input_error = errno;
+  if (count < 0)
+    return -errno;
+  tls->eof = count == 0;
+  tls->drained = count != 0 && (size_t)count < INPUT_BYTES;
+  tls->input_start = 0;
+  tls->input_end = (size_t)count;
+  return 0;
+}
+
 static int bio_read(BIO *bio, char *data, int length) {
   const struct openssl *ssl = openssl();
   struct tls *tls = ssl->BIO_get_data(bio);
   ssl->BIO_clear_flags(bio, BIO_FLAGS_SHOULD_RETRY | BIO_FLAGS_READ | BIO_FLAGS_WRITE);
-  if (tls->drained || tls->receives_left == 0)
-    return retry(ssl, bio, BIO_FLAGS_READ);
-  tls->receives_left--;
-  ssize_t count;
-  do
-    count = recv(tls->fd, data, (size_t)length, 0);
-  while (count < 0 && errno == EINTR);
-  if (count < 0 && errno != EAGAIN) {
-    tls->input_error = errno;
-    return -1;
+  if (tls->input_start == tls->input_end) {
+    int result = receive(tls);
+    if (result < 0)
+      return result == -EAGAIN ? retry(ssl, bio, BIO_FLAGS_READ) : -1;
   }
-  tls->eof = count == 0;
-  tls->drained = count != 0 && count < length;
-  return count < 0 ? retry(ssl, bio, BIO_FLAGS_READ) : (int)count;
+  size_t count = tls->input_end - tls->input_start;
+  if (count > (size_t)length)
+    count = (size_t)length;
+  memcpy(data, tls->input + tls->input_start, count);
+  tls->input_start += count;
+  return (int)count;
 }
 
 static int bio_write(BIO *bio, const char *data, int length) {
@@ -194,8 +208,6 @@ static bool set_up(struct tls *tls, const char *host) {
   ssl->SSL_set_options(tls->ssl, SSL_OP_NO_RENEGOTIATION);
   ssl->SSL_ctrl(tls->ssl, SSL_CTRL_MODE,
                 SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, NULL);
-  ssl->SSL_set_read_ahead(tls->ssl, 1);
-  ssl->SSL_set_default_read_buffer_len(tls->ssl, INPUT_BYTES);
   ssl->SSL_set_connect_state(tls->ssl);
   resume(tls);
   return ssl->SSL_set_alpn_protos(tls->ssl, ALPN, sizeof ALPN - 1) == 0 &&
@@ -206,8 +218,8 @@ struct tls *tls_open(struct tls_context *context, int fd, const char *host) {
   struct tls *tls = malloc(sizeof *tls);
   if (tls == NULL)
     return NULL;
-  /* Not the output, whose pages shall not be touched before they are needed. */
-  memset(tls, 0, offsetof(struct tls, output));
+  /* Not input and output, whose pages shall not be touched before they are needed. */
+  memset(tls, 0, offsetof(struct tls, input));
   tls->context = context;
   tls->fd = fd;
   tls->ssl = context->ssl->SSL_new(context->ctx);
@@ -280,7 +292,7 @@ bool tls_is_drained(struct tls *tls) {
   const struct openssl *ssl = tls->context->ssl;
   if (tls->failure_number != 0 || tls->ended)
     return false;
-  if (!ssl->SSL_has_pending(tls->ssl))
+  if (tls->input_start == tls->input_end && !ssl->SSL_has_pending(tls->ssl))
     return true;
   /* It may be no more than part of a record, or a session ticket. */
   uint8_t byte;

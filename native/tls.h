@@ -2,8 +2,8 @@
  * TLS for a wire, by Node's OpenSSL: a context is what the connections to one server share
  * (tls-context.c), a session encrypts one of them (tls.c).
  *
- *   target <─ SSL_read <─ records, many at a time <─ recv
- *   bytes ──▶ SSL_write ─▶ records, gathered in `output` ─▶ send
+ *   target <─ SSL_read <── record by record from `input` <─ recv
+ *   bytes ──▶ SSL_write ─▶ records, gathered in `output` ──▶ send
  */
 #ifndef TLS_H
 #define TLS_H
@@ -14,8 +14,11 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Four records of the greatest size, with what encryption adds to them. */
-#define OUTPUT_BYTES ((size_t)4 * (16384 + 256))
+/* A record of the greatest size, with what encryption adds to it. */
+#define RECORD_BYTES ((size_t)16384 + 256)
+/* What one recv takes at most: it stays in the processor's second cache until it is decrypted. */
+#define INPUT_BYTES (8 * RECORD_BYTES)
+#define OUTPUT_BYTES (4 * RECORD_BYTES)
 
 struct tls_context {
   const struct openssl *ssl;
@@ -45,8 +48,12 @@ struct tls {
   /* The errno with which a recv or a send failed for good. */
   int input_error;
   int output_error;
+  /* What was received and OpenSSL has not taken. */
+  size_t input_start;
+  size_t input_end;
   size_t output_start;
   size_t output_end;
+  uint8_t input[INPUT_BYTES];
   uint8_t output[OUTPUT_BYTES];
 };
 
