@@ -65,10 +65,41 @@ describe("a worker thread", () => {
   });
 });
 
+/** Opens a wire, and one in the middle of a handshake, where this Node lends its OpenSSL. */
+const WIRED = `
+  const addon = require("node-gyp-build")(${JSON.stringify(ROOT)});
+  const context = addon.openTlsContext([], false, "TLS_AES_128_GCM_SHA256", "DEFAULT");
+  const open = () => {
+    const [plainFd, secureFd] = addon.socketPair();
+    const wires = [plainFd, secureFd].map((fd) => addon.openWire(fd, () => {}));
+    if (context !== undefined && wires[1].secure(context, "localhost") === 0) wires[1].handshake();
+    addon.closeDescriptor(plainFd);
+    addon.closeDescriptor(secureFd);
+    return wires;
+  };
+`;
+
+describe("a worker thread with wires", () => {
+  test("ends with them open", async () => {
+    const worker = new Worker(
+      `${WIRED} require("node:worker_threads").parentPort.postMessage(open().length);`,
+      { eval: true },
+    );
+    expect(await once(worker, "message")).toEqual([2]);
+    expect(await worker.terminate()).toBe(1);
+  });
+});
+
 describe("a process", () => {
   test("ends by itself once its channels are closed", async () => {
     const script = `${STUCK} channel.close(); notified.then((result) => { if (result !== -125) process.exit(3); });`;
     expect(await runScript(script)).toEqual([0, null]);
+  });
+
+  test("ends by itself once its wires are closed or let go, and may exit with wires open", async () => {
+    const ended = `${WIRED} for (const wire of open()) wire.close(); for (const wire of open()) wire.unref();`;
+    expect(await runScript(ended)).toEqual([0, null]);
+    expect(await runScript(`${WIRED} open(); process.exit(4);`)).toEqual([4, null]);
   });
 
   test("waits for a notification on its way", async () => {
@@ -109,6 +140,20 @@ describe("the collector", () => {
       addon.openChannel({ fd: ours, onReadable() { this.close(); } });
       let turns = 20;
       const again = () => { gc(); if (--turns > 0) setImmediate(again); else require("node:fs").writeSync(theirs, "x"); };
+      again();
+    `;
+    expect(await runScript(script)).toEqual([0, null]);
+  });
+
+  test("frees what closed wires held, and their context last", async () => {
+    const script = `${WIRED}
+      const collected = new FinalizationRegistry(() => left--);
+      let left = 40;
+      for (let i = 0; i < 20; i++) for (const wire of open()) {
+        collected.register(wire);
+        wire.close();
+      }
+      const again = () => { gc(); if (left > 0) setImmediate(again); };
       again();
     `;
     expect(await runScript(script)).toEqual([0, null]);

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import tls, { type TlsOptions } from "node:tls";
 
+import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
 import { deferred } from "../../src/base/deferred.ts";
@@ -156,6 +157,19 @@ function pattern(byteCount: number): Buffer {
   const bytes = Buffer.alloc(byteCount);
   for (let at = 0; at < byteCount; at++) bytes[at] = (at * 31 + (at >> 8) * 7) & 255;
   return bytes;
+}
+
+/** Reads as far as it goes: how much came, and why no more, which is 0 or -errno. */
+async function fill(line: Line, target: Buffer): Promise<[number, number]> {
+  let filled = 0;
+  while (filled < target.length) {
+    const event = line.event();
+    const count = line.wire.read(target.subarray(filled));
+    if (count === -EAGAIN) await event;
+    else if (count <= 0) return [filled, count];
+    else filled += count;
+  }
+  return [filled, 0];
 }
 
 /** Reads to the end, which is returned: 0 or -errno. */
@@ -323,6 +337,65 @@ describe("a hostile server", () => {
     expect(await readEnd(line)).toBe(-EPROTO);
     expect(line.wire.failure()).toMatch(/^TLS failed: /);
     expect(line.wire.read(new Uint8Array(1))).toBe(-EPROTO);
+  });
+
+  test("that answers anything at all, shaped as records or not, fails the handshake", async () => {
+    const record = fc
+      .tuple(fc.integer({ min: 20, max: 24 }), fc.uint8Array({ maxLength: 300 }))
+      .map(([type, body]) =>
+        Buffer.from([type, 3, 3, body.length >> 8, body.length & 255, ...body]),
+      );
+    const anything = fc
+      .uint8Array({ minLength: 1, maxLength: 300 })
+      .map((bytes) => Buffer.from(bytes));
+    const answers = fc.array(fc.oneof(record, anything), { minLength: 1, maxLength: 6 });
+    const property = fc.asyncProperty(answers, async (answer) => {
+      const line = await plainLine();
+      line.peer.end(Buffer.concat(answer));
+      expect(await handshake(line, "localhost")).toBeLessThan(0);
+      expect(line.wire.read(new Uint8Array(1))).toBeLessThan(0);
+      line.wire.close();
+    });
+    await fc.assert(property, { numRuns: 60 });
+  });
+
+  test("whose bytes change on the way, wherever, is never believed", async () => {
+    const bytes = pattern(300_000);
+    const server = tls.createServer(certificate, (socket) => keep(socket).end(bytes));
+    server.on("tlsClientError", () => {});
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    let alteredAt = 0;
+    const relay = net.createServer((near) => {
+      const far = keep(net.connect((server.address() as AddressInfo).port, "127.0.0.1"));
+      let at = 0;
+      far.on("data", (piece: Buffer) => {
+        const index = alteredAt - at;
+        at += piece.length;
+        if (index >= 0 && index < piece.length) piece[index] = (piece[index] ?? 0) ^ 1;
+        near.write(piece);
+      });
+      far.on("end", () => near.end());
+      keep(near).pipe(far);
+    });
+    await once(relay.listen(0, "127.0.0.1"), "listening");
+    cleanUps.push(
+      () => relay.close(),
+      () => server.close(),
+    );
+    const property = fc.asyncProperty(fc.integer({ min: 0, max: 300_000 }), async (offset) => {
+      alteredAt = offset;
+      const accepted = once(relay, "connection").then(([socket]) => socket as Socket);
+      const line = await openLine(accepted, (relay.address() as AddressInfo).port);
+      if ((await handshake(line, "localhost")) === 0) {
+        const received = Buffer.alloc(bytes.length);
+        const [count, result] = await fill(line, received);
+        // The version that a record in the clear claims is protected by nothing, and means nothing.
+        if (count < bytes.length) expect(result).toBeLessThan(0);
+        expect(received.subarray(0, count).equals(bytes.subarray(0, count))).toBe(true);
+      }
+      line.wire.close();
+    });
+    await fc.assert(property, { numRuns: 30, examples: [[2], [5], [3_000], [150_000]] });
   });
 
   test("that asks to renegotiate is not followed", async () => {
