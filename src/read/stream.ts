@@ -139,11 +139,15 @@ export class Stream {
 
   /** Whether `byteCount` more bytes may be asked for before somebody waits for them. */
   #hasRoomFor(byteCount: number): boolean {
-    // As long as the reader may only have looked at the beginning, the first GET is enough; who has
-    // read half of it gets a whole part, whatever the window.
-    const isOpening = this.#runStart === 0 && this.#end === this.#options.firstBytes;
-    if (isOpening) return this.#position >= this.#end / 2;
-    return byteCount <= this.#position + this.#window.bytes - this.#end;
+    const { firstBytes, source } = this.#options;
+    let window = this.#window.bytes;
+    if (this.#runStart === 0) {
+      // As long as the reader may only have looked at the beginning, the first GET is enough; who has
+      // read half of it gets a whole part, and who has read all of it two at a time, whatever the window.
+      if (this.#end === firstBytes) return this.#position >= this.#end / 2;
+      if (this.#position >= firstBytes) window = Math.max(window, 2 * source.partBytes);
+    }
+    return byteCount <= this.#position + Math.min(window, this.#windowBytesMax) - this.#end;
   }
 
   get #start(): number {
