@@ -7,6 +7,7 @@
 import { type BenchCommand, parseBenchCommand } from "./bench/bench-table.ts";
 import { isMountHelper, parseHelperArguments } from "./called-by-mount.ts";
 import { type CompletionCommand, parseCompletionCommand } from "./completion-table.ts";
+import { type DoctorCommand, parseDoctorCommand } from "./doctor/doctor-table.ts";
 import { CliError } from "./error.ts";
 import { type ExecCommand, parseExecCommand } from "./exec/exec-table.ts";
 import { renderHelp } from "./help.ts";
@@ -23,15 +24,13 @@ export type Command =
   | UnmountCommand
   | CompletionCommand
   | BenchCommand
+  | DoctorCommand
   | { readonly kind: "help"; readonly text: string }
   | { readonly kind: "version" }
   /** All is well, and nothing is to be done. */
   | { readonly kind: "checked" }
   | { readonly kind: "sandbox"; readonly options: SandboxCommandOptions }
   | { readonly kind: "demo" };
-
-/** Words that will be commands; taken already, so that no script comes to depend on them. */
-const RESERVED: ReadonlySet<string> = new Set(["doctor"]);
 
 /**
  * Parses the words after the program's name, or throws a usage error. `programPath` is what the program
@@ -44,15 +43,10 @@ export function parseCommand(args: readonly string[], invoker: Invoker, programP
   if (first === "completion") return parseCompletionCommand(rest);
   if (first === "bench") return parseBenchCommand(rest);
   if (first === "demo") return parseDemo(rest);
+  if (first === "doctor") return parseDoctorCommand(rest, invoker);
   if (first === "exec") return parseExecCommand(rest, invoker);
   if (first === "list") return parseListCommand(rest);
   if (first === "unmount") return parseUnmountCommand(rest, invoker.workingDirectory);
-  if (RESERVED.has(first)) {
-    throw new CliError(
-      "usage",
-      `the command "${first}" is not yet supported; to mount the bucket of that name, write mount-s3-ts s3://${first} DIRECTORY`,
-    );
-  }
   const command = parseMountCommand(args, invoker);
   return command.kind === "help" ? { kind: "help", text: mainHelp() } : command;
 }

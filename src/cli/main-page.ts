@@ -22,6 +22,7 @@ export function mainPage(): CommandPage {
             ["exec BUCKET DIRECTORY", "Mount, run a command, and unmount after it: exec --help."],
             ["list", "List what is mounted: list --help."],
             ["unmount DIRECTORY", "Unmount, and wait until all is stored: unmount --help."],
+            ["doctor [BUCKET]", "Tell whether and why a mount would fail: doctor --help."],
             ["sandbox", "Run an S3 endpoint on this machine, to try things out: sandbox --help."],
             [
               "bench BUCKET",

@@ -62,6 +62,10 @@ async function run(command: Command): Promise<number> {
     }
     case "bench":
       return (await import("./bench/bench-command.ts")).runBench(command.options, process.env);
+    case "doctor": {
+      const { runDoctor } = await import("./doctor/doctor-command.ts");
+      return runDoctor(command, process.env, (text) => process.stdout.write(text));
+    }
     case "demo":
       return (await import("./demo/demo.ts")).runDemo(process.env);
   }

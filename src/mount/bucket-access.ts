@@ -63,14 +63,15 @@ async function tryListing(
 
 function explain(failure: S3Error, options: ObjectClientOptions): MountError {
   const bucket = `bucket ${options.bucket}`;
-  const endpoint = options.endpointUrl ?? "the endpoint of Amazon S3";
   return new MountError(
-    `cannot mount ${bucket}: ${failure.message}: ${remedyFor(failure, options, endpoint)}`,
+    `cannot mount ${bucket}: ${failure.message}: ${remedyFor(failure, options)}`,
     { cause: failure },
   );
 }
 
-function remedyFor(failure: S3Error, options: ObjectClientOptions, endpoint: string): string {
+/** What a person can do about it, as the end of a sentence. */
+export function remedyFor(failure: S3Error, options: ObjectClientOptions): string {
+  const endpoint = options.endpointUrl ?? "the endpoint of Amazon S3";
   if (failure.operation === "Endpoint" && failure.kind === "not-implemented") {
     return "name the access point of one region, or the bucket itself";
   }

@@ -30,11 +30,14 @@ const GBPS_PER_CONNECTION = 0.4;
 const CONNECTIONS_MIN = 10;
 const CONNECTIONS_MAX = 10_000;
 
-/** @throws MountError for a variable or a file that cannot be used */
+/**
+ * Without the addon, Node's own sockets and checksums do.
+ * @throws MountError for a variable or a file that cannot be used
+ */
 export async function storeOptions(
   options: MountOptions,
   { log, environment }: Surroundings,
-  native: Addon,
+  native: Addon | undefined,
 ): Promise<ObjectClientOptions> {
   const { bucket, dualStack, forcePathStyle, noSignRequest, profile } = options;
   const storeLog = log.named("s3");
@@ -65,8 +68,7 @@ export async function storeOptions(
     expectedBucketOwner: options.expectedBucketOwner,
     storageClass: options.storageClass,
     encryption: options.sse && { algorithm: options.sse, kmsKeyId: options.sseKmsKeyId },
-    wires: native,
-    checksums: native,
+    ...(native && { wires: native, checksums: native }),
     log: storeLog,
   };
 }

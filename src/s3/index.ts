@@ -18,6 +18,7 @@ export { credentialSources } from "./credential-sources.ts";
 export { CachedCredentials } from "./credentials.ts";
 export type { Encryption } from "./encryption.ts";
 export { S3Error, type S3ErrorKind } from "./error.ts";
+export { Examination, type Trial } from "./examination.ts";
 export {
   type BodySink,
   type CompleteUploadRequest,

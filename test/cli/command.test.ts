@@ -210,12 +210,6 @@ describe("commands", () => {
     expect(parseMount("s3://sandbox", "dir").options.bucket).toBe("sandbox");
   });
 
-  test.each(["doctor"])("reserve the word %s", (word) => {
-    expect(usageError(word, "dir")).toBe(
-      `the command "${word}" is not yet supported; to mount the bucket of that name, write mount-s3-ts s3://${word} DIRECTORY`,
-    );
-  });
-
   test.each(["sandbox", "demo"])("tell who meant the bucket %s how to write it", (word) => {
     expect(usageError(word, "/mnt/x")).toContain(`mount-s3-ts s3://${word} DIRECTORY`);
   });

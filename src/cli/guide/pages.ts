@@ -2,6 +2,7 @@
 
 import { BENCH_PAGE } from "../bench/bench-table.ts";
 import { COMPLETION_PAGE } from "../completion-table.ts";
+import { DOCTOR_PAGE } from "../doctor/doctor-table.ts";
 import { EXEC_PAGE } from "../exec/exec-table.ts";
 import { mainPage } from "../main-page.ts";
 import { LIST_PAGE } from "../mounts/list-table.ts";
@@ -29,6 +30,7 @@ export function allPages(): readonly CommandPage[] {
     EXEC_PAGE,
     LIST_PAGE,
     UNMOUNT_PAGE,
+    DOCTOR_PAGE,
     SANDBOX_PAGE,
     BENCH_PAGE,
     DEMO_PAGE,

@@ -1,0 +1,156 @@
+/**
+ * What a mount of a bucket would meet, for `mount-s3-ts doctor`: the same options and the same steps as a
+ * mount takes, each told as a finding, and nothing mounted.
+ */
+
+import { messageOf } from "../base/log.ts";
+import { Examination, type ObjectClientOptions, S3Error, type Trial } from "../s3/index.ts";
+import { remedyFor } from "./bucket-access.ts";
+import type { MountContext } from "./mount-bucket.ts";
+import type { MountOptions } from "./options.ts";
+import { storeOptions } from "./store-options.ts";
+
+export type Verdict = "good" | "warning" | "bad" | "unknown";
+
+export interface Finding {
+  /** What was looked at, in a word or two. */
+  readonly check: string;
+  readonly verdict: Verdict;
+  readonly detail: string;
+  /** What to do, where something can be done. */
+  readonly remedy?: string | undefined;
+}
+
+/** Without it, what a mount cannot do. */
+const NEEDED_FOR: Readonly<Record<Trial["permission"], string>> = {
+  "s3:ListBucket": "mounting",
+  "s3:GetObject": "reading",
+  "s3:AbortMultipartUpload": "giving up uploads that fail, whose parts stay in the bucket",
+  "s3:PutObject": "writing",
+  "s3:DeleteObject": "deleting",
+};
+
+/** Finding after finding, as they come. Never fails. */
+export async function* examineBucket(
+  options: MountOptions,
+  context: MountContext,
+): AsyncGenerator<Finding> {
+  let store: ObjectClientOptions;
+  try {
+    store = await storeOptions(options, context, undefined);
+  } catch (error) {
+    yield { check: "options", verdict: "bad", detail: messageOf(error) };
+    return;
+  }
+  yield { check: "bucket", verdict: "good", detail: `${options.bucket}: ${kindOf(options)}` };
+  const server = await serverOf(store);
+  yield server;
+  const signed = yield* examineCredentials(store, context);
+  if (server.verdict === "good" && signed) yield* examinePermissions(store, options);
+}
+
+function kindOf({ bucket, bucketType }: MountOptions): string {
+  if (bucketType === "directory" || bucket.endsWith("--x-s3")) {
+    return "a directory bucket (S3 Express One Zone)";
+  }
+  if (bucket.includes(":")) return "an access point, or what has an ARN like one";
+  if (bucket.endsWith("-s3alias")) return "the alias of an access point";
+  return "a general purpose bucket";
+}
+
+async function serverOf(store: ObjectClientOptions): Promise<Finding> {
+  // Where it is does not depend on who asks.
+  const examination = new Examination({ ...store, credentials: undefined });
+  const region = `region ${store.region}`;
+  try {
+    const server = await examination.server();
+    return { check: "server", verdict: "good", detail: `${server}, ${region}` };
+  } catch (error) {
+    return { check: "server", verdict: "bad", detail: `${messageOf(error)}, ${region}` };
+  } finally {
+    examination.close();
+  }
+}
+
+/** Returns whether requests can be made. */
+async function* examineCredentials(
+  store: ObjectClientOptions,
+  { environment }: MountContext,
+): AsyncGenerator<Finding, boolean> {
+  const check = "credentials";
+  if (store.credentials === undefined) {
+    yield { check, verdict: "good", detail: "none: requests are not signed" };
+    return true;
+  }
+  const examination = new Examination(store);
+  try {
+    const credentials = await store.credentials.get();
+    const { accessKeyId, expiration, source } = credentials;
+    const end = expiration === undefined ? "with no end" : `until ${expiration.toISOString()}`;
+    const key = `the access key that ends in ${accessKeyId.slice(-4)}`;
+    yield { check, verdict: "good", detail: `${key}, ${end}, from ${source}` };
+    // Other servers have no STS, or one that this question is unknown to.
+    if (store.endpointUrl !== undefined && !environment["AWS_ENDPOINT_URL_STS"]) return true;
+    yield await examination.whose(credentials, environment).then(
+      (arn): Finding => ({ check: "identity", verdict: "good", detail: arn }),
+      (error: unknown): Finding => ({
+        check: "identity",
+        verdict: "unknown",
+        detail: messageOf(error),
+      }),
+    );
+    return true;
+  } catch (error) {
+    const remedy = error instanceof S3Error ? remedyFor(error, store) : undefined;
+    yield { check, verdict: "bad", detail: messageOf(error), remedy };
+    return false;
+  } finally {
+    examination.close();
+  }
+}
+
+async function* examinePermissions(
+  store: ObjectClientOptions,
+  options: MountOptions,
+): AsyncGenerator<Finding> {
+  const examination = new Examination(store);
+  let elsewhere: string | undefined;
+  try {
+    for await (const trial of examination.trials(options.prefix)) {
+      const { failure } = trial;
+      if (failure?.kind === "wrong-region" && options.region === undefined) {
+        elsewhere = failure.region;
+      }
+      if (elsewhere === undefined) yield findingOf(trial, store, options);
+    }
+  } finally {
+    examination.close();
+  }
+  if (elsewhere === undefined) return;
+  const detail = `the bucket is in ${elsewhere}; a mount finds that by itself, with one request more`;
+  yield { check: "region", verdict: "warning", detail, remedy: `write --region ${elsewhere}` };
+  yield* examinePermissions({ ...store, region: elsewhere }, { ...options, region: elsewhere });
+}
+
+function findingOf(trial: Trial, store: ObjectClientOptions, options: MountOptions): Finding {
+  const { detail, failure, granted, permission } = trial;
+  const check = permission;
+  if (granted === true) return { check, verdict: "good", detail };
+  if (granted === undefined) {
+    // Of the first trial: there is nobody to ask.
+    const remedy = failure && remedyFor(failure, store);
+    return { check, verdict: permission === "s3:ListBucket" ? "bad" : "unknown", detail, remedy };
+  }
+  const isVital = permission === "s3:ListBucket" || permission === "s3:GetObject";
+  const isWanted = permission === "s3:DeleteObject" ? options.allowDelete : !options.readOnly;
+  if (!isVital && !isWanted) {
+    return {
+      check,
+      verdict: "good",
+      detail: "missing, and a mount with these options needs it not",
+    };
+  }
+  const what = `missing, which ${NEEDED_FOR[permission]} takes: ${detail}`;
+  const remedy = `allow ${permission} in the policy of whom the credentials belong to, or of the bucket`;
+  return { check, verdict: isVital ? "bad" : "warning", detail: what, remedy };
+}

@@ -1,0 +1,50 @@
+/**
+ * Who the credentials belong to, by GetCallerIdentity of STS, which needs no permission.
+ * https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+ */
+
+import { createHash } from "node:crypto";
+import { errorOfAnswer } from "./answer-error.ts";
+import { authorityOf, originOf } from "./origin.ts";
+import type { Environment } from "./region.ts";
+import { type Credentials, encodeQuery, Signer, timestampOf } from "./signer.ts";
+import type { Transport } from "./transport.ts";
+import { textOf } from "./xml.ts";
+
+const OPERATION = "GetCallerIdentity";
+const EMPTY_PAYLOAD = createHash("sha256").digest("hex");
+
+/** Where STS is: as AWS_ENDPOINT_URL_STS says, or Amazon's own of the region. */
+export function stsEndpoint(environment: Environment, region: string): URL {
+  const domain = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
+  return new URL(environment["AWS_ENDPOINT_URL_STS"] || `https://sts.${region}.${domain}`);
+}
+
+/** The ARN of whom `credentials` belong to. Rejects with an S3Error when STS does not tell. */
+export async function callerIdentity(
+  transport: Transport,
+  endpoint: URL,
+  region: string,
+  credentials: Credentials,
+): Promise<string> {
+  const origin = originOf(endpoint);
+  const path = endpoint.pathname;
+  const query = encodeQuery({ Action: OPERATION, Version: "2011-06-15" });
+  const timestamp = timestampOf(Date.now());
+  const headers: Record<string, string> = { host: authorityOf(origin), "x-amz-date": timestamp };
+  if (credentials.sessionToken !== undefined) {
+    headers["x-amz-security-token"] = credentials.sessionToken;
+  }
+  const parts = { method: "GET", path, query, headers, payload: EMPTY_PAYLOAD, timestamp };
+  const authorization = new Signer({ region, service: "sts" }).authorization(credentials, parts);
+  const response = await transport.send({
+    operation: OPERATION,
+    method: "GET",
+    origin,
+    path: `${path}?${query}`,
+    headers: { ...headers, authorization },
+  });
+  const arn = response.status === 200 ? textOf(response.body.toString("utf8"), "Arn") : undefined;
+  if (arn !== undefined) return arn;
+  throw errorOfAnswer({ operation: OPERATION }, response);
+}
