@@ -4,7 +4,6 @@
 #include "wire.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -110,7 +109,8 @@ napi_value wire_queued(napi_env env, napi_callback_info info) {
     return NULL;
   if (!wire->open)
     return number_of(env, -EBADF);
-  return ioctl(wire->fd, SIOCOUTQ, &count) == 0 ? number_of(env, count) : result_of(env, -1);
+  /* Of a socket, what was sent and not acknowledged (tcp(7), where it is SIOCOUTQ). */
+  return ioctl(wire->fd, TIOCOUTQ, &count) == 0 ? number_of(env, count) : result_of(env, -1);
 }
 
 napi_value wire_failure(napi_env env, napi_callback_info info) {

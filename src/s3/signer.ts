@@ -82,10 +82,16 @@ function hmac(key: string | Buffer, data: string): Buffer {
   return createHmac("sha256", key).update(data).digest();
 }
 
-/** A time as signatures have it: "20260131T235959Z". */
+let stamped = { second: Number.NaN, timestamp: "" };
+
+/** A time as signatures have it: "20260131T235959Z". Within a second, as a rule, it was asked for before. */
 export function timestampOf(timeMs: number): string {
-  const iso = new Date(timeMs).toISOString();
-  return `${iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`;
+  const second = Math.floor(timeMs / 1000);
+  if (second !== stamped.second) {
+    const timestamp = `${new Date(timeMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, "")}Z`;
+    stamped = { second, timestamp };
+  }
+  return stamped.timestamp;
 }
 
 const PLAIN_KEY = /^[A-Za-z0-9._~/-]*$/;

@@ -162,6 +162,8 @@ describe("signatures", () => {
 
   test("carry the time in seconds", () => {
     expect(timestampOf(Date.UTC(2026, 0, 31, 23, 59, 58, 999))).toBe("20260131T235958Z");
+    expect(timestampOf(Date.UTC(2026, 0, 31, 23, 59, 59, 0))).toBe("20260131T235959Z");
+    expect(timestampOf(Date.UTC(2026, 0, 31, 23, 59, 58, 0))).toBe("20260131T235958Z");
   });
 
   test("cannot be made of a key with half a surrogate pair", () => {
