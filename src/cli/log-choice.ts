@@ -1,6 +1,6 @@
 /** Opens the log that a command line and the environment ask for. */
 
-import { addon } from "../native/index.ts";
+import { addonIfAny } from "../native/index.ts";
 import {
   createLogWriter,
   formatJson,
@@ -54,8 +54,13 @@ export function describeMissingLog(
   exists: (path: string) => boolean,
 ): string | undefined {
   const path = syslogPath(environment);
-  if (options.noLog || options.logDirectory !== undefined || exists(path)) return undefined;
-  return `there is no system log at ${path}: nothing is logged until there is; --log-directory makes a log file`;
+  if (options.noLog || options.logDirectory !== undefined) return undefined;
+  const remedy = "--log-directory makes a log file";
+  if (!exists(path)) {
+    return `there is no system log at ${path}: nothing is logged until there is; ${remedy}`;
+  }
+  if (addonIfAny() !== undefined) return undefined;
+  return `without the native addon the system log cannot be reached: nothing is logged; ${remedy}`;
 }
 
 function openSinks(
@@ -69,9 +74,11 @@ function openSinks(
   if (foreground) sinks.push(openStandardOutput(format));
   if (logDirectory !== undefined) sinks.push(openFileSink(logDirectory, format));
   if (sinks.length > 0) return sinks;
+  const addon = addonIfAny();
+  if (addon === undefined) return [];
   return [
     new SyslogSink({
-      addon: addon(),
+      addon,
       path: syslogPath(environment),
       pid: process.pid,
       format: logFormat === "json" ? formatJson : formatUntimed,

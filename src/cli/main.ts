@@ -75,8 +75,10 @@ async function mount(command: MountCommand): Promise<number> {
   checkTarget(command);
   if (command.foreground) return mountInForeground(command);
 
-  const missing = describeMissingLog(command.log, process.env, existsSync);
-  const notices = command.log.debug && missing !== undefined ? [missing] : [];
+  const missing = command.log.debug
+    ? describeMissingLog(command.log, process.env, existsSync)
+    : undefined;
+  const notices = missing === undefined ? [] : [missing];
   for (const notice of [...command.warnings, ...notices]) tell(notice);
   const summary = await mountInBackground(command, { environment: process.env });
   process.stdout.write(`${summary}\n`);

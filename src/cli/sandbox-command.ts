@@ -1,7 +1,7 @@
 /** Runs `mount-s3-ts sandbox`: an S3 endpoint on this machine, until a signal ends it. */
 
 import { randomBytes } from "node:crypto";
-import { addon } from "../native/index.ts";
+import { addonOrPortable } from "../native/index.ts";
 import { type Credentials, createSandbox, type Sandbox, SandboxError } from "../sandbox/index.ts";
 import { CliError } from "./error.ts";
 import type { SandboxCommandOptions } from "./sandbox-table.ts";
@@ -33,7 +33,7 @@ async function start(
   const { directory, bytesPerSecond } = options;
   try {
     return await createSandbox({
-      checksums: addon(),
+      checksums: addonOrPortable(),
       buckets: options.buckets,
       credentials,
       port: options.port,

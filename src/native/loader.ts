@@ -47,7 +47,7 @@ function loadAddon(): Addon {
       `cannot load the native addon on ${process.platform}-${process.arch} (${libcVersion()}, ` +
         `Node ${process.version}): ${reason}. Install a C compiler, make and Python 3 ` +
         "(Debian: apt-get install -y build-essential python3) and run: " +
-        `node ${PACKAGE_DIRECTORY}scripts/build-addon.mjs`,
+        `node ${PACKAGE_DIRECTORY}scripts/build-addon.mjs; or mount with --fuse-backend fuse-native`,
       { cause: error },
     );
   }

@@ -3,18 +3,20 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { addon } from "../../src/native/index.ts";
+import { addon, portable } from "../../src/native/index.ts";
 
 const native = addon();
 
 const crc32c = [
   ["by the best means", native.crc32c],
   ["by tables", native.crc32cPortable],
+  ["without the addon", portable.crc32c],
 ] as const;
 
 const crc64nvme = [
   ["by the best means", native.crc64nvme],
   ["by tables", native.crc64nvmePortable],
+  ["without the addon", portable.crc64nvme],
 ] as const;
 
 /** Repeatable bytes that are not periodic. */
@@ -86,11 +88,13 @@ describe.for(crc64nvme)("CRC-64/NVME %s", ([, crc]) => {
   });
 });
 
-test("instructions and tables agree on any bytes, alignment and seed", () => {
+test("instructions, tables and the fallback agree on any bytes, alignment and seed", () => {
   fc.assert(
     fc.property(views, fc.nat(0xffff_ffff), fc.bigInt(0n, 2n ** 64n - 1n), (bytes, seed, wide) => {
       expect(native.crc32c(bytes, seed)).toBe(native.crc32cPortable(bytes, seed));
+      expect(portable.crc32c(bytes, seed)).toBe(native.crc32cPortable(bytes, seed));
       expect(native.crc64nvme(bytes, wide)).toBe(native.crc64nvmePortable(bytes, wide));
+      expect(portable.crc64nvme(bytes, wide)).toBe(native.crc64nvmePortable(bytes, wide));
     }),
   );
 });

@@ -3,7 +3,7 @@
  * says where it listens, and answers questions about what it was asked. It ends with its parent.
  */
 
-import { addon } from "../../native/index.ts";
+import { addonOrPortable } from "../../native/index.ts";
 import { createSandbox } from "../../sandbox/index.ts";
 
 /** One request that was answered, in the clock of the sandbox. */
@@ -39,7 +39,7 @@ const bucket = process.env["DEMO_BUCKET"] ?? "";
 
 try {
   const sandbox = await createSandbox({
-    checksums: addon(),
+    checksums: addonOrPortable(),
     buckets: [bucket],
     credentials: {
       accessKeyId: process.env["AWS_ACCESS_KEY_ID"] ?? "",

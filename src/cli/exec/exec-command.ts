@@ -9,7 +9,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
-import { addon } from "../../native/index.ts";
+import { addonIfAny } from "../../native/index.ts";
 import { type BoundMount, mountForCommand } from "../background.ts";
 import type { ExecCommand } from "./exec-table.ts";
 
@@ -96,9 +96,13 @@ async function statusOf(
   }
 }
 
-/** The first process of a container inherits the children of others, and must wait for their ends. */
+/**
+ * The first process of a container inherits the children of others, and must wait for their ends; without
+ * the addon they are left until this one ends.
+ */
 function reapOrphans(bound: BoundMount, child: ChildProcess): () => void {
-  const native = addon();
+  const native = addonIfAny();
+  if (native === undefined) return () => {};
   const kept = new Uint8Array(Int32Array.from([bound.pid ?? 0, child.pid ?? 0]).buffer);
   // Node waits for its own children in the same turn of the loop.
   const reap = (): NodeJS.Immediate => setImmediate(() => native.reapOrphans(kept));

@@ -13,7 +13,7 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { EBUSY, EINVAL, EPERM } from "../../base/errno.ts";
 import { findMount, readMounts } from "../../base/mountinfo.ts";
-import { addon } from "../../native/index.ts";
+import { addonIfAny } from "../../native/index.ts";
 import { CliError } from "../error.ts";
 import { isRunning } from "./process-identity.ts";
 import { type Environment, readAgain, removeRecord, type StoredRecord } from "./record.ts";
@@ -114,7 +114,9 @@ async function untilUnmounted(directory: string, timeoutMs: number, tell: Tell):
 
 /** False when it is busy, which it never is to a lazy one. */
 function unmount(directory: string, lazy: boolean): boolean {
-  const result = addon().unmount(directory, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0));
+  const addon = addonIfAny();
+  if (addon === undefined) return unmountByHelper(directory, lazy);
+  const result = addon.unmount(directory, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0));
   if (result === 0) return true;
   if (result === -EBUSY) return false;
   if (result === -EPERM) return unmountByHelper(directory, lazy);
@@ -123,14 +125,16 @@ function unmount(directory: string, lazy: boolean): boolean {
   throw new CliError("failure", `unmounting ${directory}: errno ${-result}`);
 }
 
-/** For users other than root: libfuse 3's helper, or libfuse 2's. */
+/** For users other than root, libfuse 3's helper or libfuse 2's; for root, without the addon, umount(8). */
 function unmountByHelper(directory: string, lazy: boolean): boolean {
-  for (const program of ["fusermount3", "fusermount"]) {
-    const { error, status, stderr } = spawnSync(
-      program,
-      ["-u", ...(lazy ? ["-z"] : []), "--", directory],
-      { env: { ...process.env, LC_ALL: "C" }, encoding: "utf8" },
-    );
+  const isRoot = process.geteuid?.() === 0;
+  const flags = isRoot ? [] : ["-u"];
+  if (lazy) flags.push(isRoot ? "-l" : "-z");
+  for (const program of isRoot ? ["umount"] : ["fusermount3", "fusermount"]) {
+    const { error, status, stderr } = spawnSync(program, [...flags, "--", directory], {
+      env: { ...process.env, LC_ALL: "C" },
+      encoding: "utf8",
+    });
     if (error !== undefined) continue;
     if (status === 0) return true;
     if (stderr.includes("busy")) return false;
