@@ -36,7 +36,7 @@ const NODE_MIN = "20.19";
 /** Go's module file of MinIO asks for 1.24; any Go since 1.21 fetches the toolchain that a module asks for. */
 const GO_MIN = "1.21";
 
-/** Which Debian package brings each program. */
+/** Which Debian package brings each program or library. */
 const COMPILER_PROGRAMS = { gcc: "gcc", "g++": "g++", make: "make", python3: "python3" };
 const BENCH_PROGRAMS = { fusermount3: "fuse3", fio: "fio", openssl: "openssl" };
 const TEST_PROGRAMS = {
@@ -49,11 +49,13 @@ const TEST_PROGRAMS = {
   unzip: "unzip",
   vim: "vim",
 };
+/** Of the back end fuse-native; from Debian 13 on libfuse2t64 stands in for it. */
+const TEST_LIBRARIES = { "libfuse.so.2": "libfuse2" };
 const TARGET_PROGRAMS = {
   pack: {},
   demo: { fusermount3: "fuse3" },
-  test: TEST_PROGRAMS,
-  ok: { ...TEST_PROGRAMS, "clang-format": "clang-format" },
+  test: { ...TEST_PROGRAMS, ...TEST_LIBRARIES },
+  ok: { ...TEST_PROGRAMS, ...TEST_LIBRARIES, "clang-format": "clang-format" },
   model: { fusermount3: "fuse3", perl: "perl" },
   bench: BENCH_PROGRAMS,
 };
@@ -142,7 +144,7 @@ async function installPrograms(runner, target) {
     ...TARGET_PROGRAMS[target],
     ...(needsMinio(target) && !findGo() ? { go: "golang-go" } : {}),
   };
-  const packages = missingPackages(wanted, (program) => findProgram(program) !== undefined);
+  const packages = missingPackages(wanted, isPresent);
   if (packages.length === 0) return;
 
   const names = packages.join(" ");
@@ -150,7 +152,7 @@ async function installPrograms(runner, target) {
   if (!findProgram("apt-get") || process.getuid() !== 0) {
     const command = `sudo apt-get install -y --no-install-recommends ${names}`;
     const how = findProgram("apt-get") ? `run "${command}", then try again` : remedy;
-    throw new StepError(`programs are missing: ${how}`);
+    throw new StepError(`programs or libraries are missing: ${how}`);
   }
   await runner.step(`installing ${names} from Debian`, "about a minute", async () => {
     const environment = { DEBIAN_FRONTEND: "noninteractive" };
@@ -290,6 +292,15 @@ function findProgram(name) {
         return false;
       }
     });
+}
+
+/** Of a library, where nobody can tell, the tests that need it will. */
+function isPresent(name) {
+  if (!name.includes(".so.")) return findProgram(name) !== undefined;
+  const { status, stdout } = spawnSync(findProgram("ldconfig") ?? "ldconfig", ["-p"], {
+    encoding: "utf8",
+  });
+  return status !== 0 || stdout.includes(name);
 }
 
 function isAlive(pid) {

@@ -14,7 +14,6 @@ const OPTIONS: Readonly<Partial<Record<keyof MountValues, string | undefined>>> 
   cache: undefined,
   "cache-block-size": undefined,
   "cache-xz": undefined,
-  "fuse-backend": "native",
   "incremental-upload": undefined,
   "log-metrics": undefined,
   "max-cache-size": undefined,

@@ -217,7 +217,11 @@ export class Answering {
 
   #errnoOf(error: unknown): number {
     if (error instanceof RequestError) return error.errno;
-    const errno = this.#options.errnoOf(error);
-    return Number.isInteger(errno) && errno >= 1 && errno <= ERRNO_MAX ? errno : EIO;
+    return replyErrno(this.#options.errnoOf(error));
   }
+}
+
+/** `errno`, or EIO where the kernel would not take it. */
+export function replyErrno(errno: number): number {
+  return Number.isInteger(errno) && errno >= 1 && errno <= ERRNO_MAX ? errno : EIO;
 }

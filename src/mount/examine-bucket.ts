@@ -37,7 +37,7 @@ export async function* examineBucket(
 ): AsyncGenerator<Finding> {
   let store: ObjectClientOptions;
   try {
-    store = await storeOptions(options, context, undefined);
+    store = await storeOptions(options, context, {});
   } catch (error) {
     yield { check: "options", verdict: "bad", detail: messageOf(error) };
     return;

@@ -8,15 +8,8 @@
 
 import type { Log } from "../base/log.ts";
 import { MIB } from "../base/sizes.ts";
-import { absentMsOf, createFileSystem, errnoOf, type FileSystem, tgidOf } from "../fs/index.ts";
-import {
-  adoptDevice,
-  type MountPoint,
-  mountDirectory,
-  type Operations,
-  type Session,
-  serve,
-} from "../fuse/index.ts";
+import { createFileSystem, type FileSystem, tgidOf } from "../fs/index.ts";
+import type { Operations } from "../fuse/index.ts";
 import {
   arenaBudget,
   type BlockPool,
@@ -24,13 +17,13 @@ import {
   defaultMemoryTarget,
   writableBytes,
 } from "../memory/index.ts";
-import { type Addon, addon as loadAddon } from "../native/index.ts";
 import { openReader } from "../read/index.ts";
 import { createObjectClient, type ObjectClient } from "../s3/index.ts";
 import { createUploader } from "../write/index.ts";
 import { checkAccess } from "./bucket-access.ts";
 import { type Environment, numberFrom } from "./environment.ts";
 import { MountError } from "./error.ts";
+import { type Backend, type KernelEnd, loadBackend } from "./kernel-end.ts";
 import { inferredContentTypes, uploadChecksumsFor } from "./new-objects.ts";
 import type { MountOptions } from "./options.ts";
 import { storeOptions } from "./store-options.ts";
@@ -60,19 +53,19 @@ export interface Mounted {
 
 /**
  * Mounts, and resolves when the mount answers. Whatever fails, nothing is left.
- * @throws MountError, FuseError or NativeError, each with a message for the person who asked
+ * @throws MountError, FuseError, NativeError or FuseNativeError, each with a message for the person who asked
  */
 export async function mountBucket(options: MountOptions, context: MountContext): Promise<Mounted> {
-  const native = loadAddon();
+  const backend = await loadBackend(options);
   const budgetBytes = budgetFor(options);
   const tuning = tuningFrom(context.environment);
-  const clientOptions = await storeOptions(options, context, native);
+  const clientOptions = await storeOptions(options, context, backend);
   const log = context.log.named("mount");
   const { region } = await checkAccess(clientOptions, options, log);
   const contentTypeOf = options.inferContentType ? await inferredContentTypes() : undefined;
   const client = createObjectClient({ ...clientOptions, ...(region && { region }) });
   try {
-    const ends = { native, client, budgetBytes, contentTypeOf, tuning };
+    const ends = { backend, client, budgetBytes, contentTypeOf, tuning };
     const mount = new Mount(options, log, ends);
     await mount.start();
     return mount;
@@ -115,7 +108,7 @@ function tuningFrom(environment: Environment): Tuning {
 }
 
 interface Ends {
-  readonly native: Addon;
+  readonly backend: Backend;
   readonly client: ObjectClient;
   readonly budgetBytes: number;
   readonly tuning: Tuning;
@@ -131,8 +124,7 @@ class Mount implements Mounted {
   readonly #ends: Ends;
   readonly #pool: BlockPool;
   readonly #fileSystem: FileSystem;
-  #mountPoint: MountPoint | undefined;
-  #session: Session | undefined;
+  #kernel: KernelEnd | undefined;
   #closed: Promise<void> = Promise.resolve();
 
   constructor(options: MountOptions, log: Log, ends: Ends) {
@@ -142,12 +134,14 @@ class Mount implements Mounted {
     this.#options = options;
     this.#log = log;
     this.#ends = ends;
+    const { backend, client } = ends;
+    const { native } = backend;
     this.#pool = createBlockPool({
       budgetBytes: ends.budgetBytes,
-      allocate: ends.native.allocateHuge,
-      discard: ends.native.discard,
+      allocate: native.allocateHuge,
+      discard: native.discard,
     });
-    const { client, contentTypeOf, native } = ends;
+    const { contentTypeOf } = ends;
     const { windowBytesMax } = ends.tuning;
     const window = windowBytesMax === undefined ? {} : { windowBytesMax };
     const pool = this.#pool;
@@ -176,14 +170,14 @@ class Mount implements Mounted {
       log: log.named("fs"),
       tgidOf,
       invalidateEntry: async (parent, name, expireOnly) =>
-        this.#session?.invalidateEntry(parent, name, expireOnly),
-      invalidatePages: async (ino) => this.#session?.invalidateInode(ino, 0, 0),
+        this.#kernel?.invalidateEntry?.(parent, name, expireOnly),
+      invalidatePages: async (ino) => this.#kernel?.invalidatePages?.(ino),
       now: Date.now,
     });
   }
 
   get device(): string | undefined {
-    return this.#mountPoint?.device;
+    return this.#kernel?.device;
   }
 
   get closed(): Promise<void> {
@@ -192,71 +186,32 @@ class Mount implements Mounted {
 
   async start(): Promise<void> {
     const operations: Operations = this.#fileSystem;
-    const { native } = this.#ends;
-    const mountPoint = await this.#makeMountPoint();
-    this.#mountPoint = mountPoint;
-    const session = serve({
-      addon: native,
-      fd: mountPoint.fd,
-      operations,
-      errnoOf,
-      absentMsOf,
-      log: this.#log.named("fuse"),
-      background: this.#ends.tuning.background,
-      ...(mountPoint.allowedUids && { allowedUids: mountPoint.allowedUids }),
-    });
-    this.#session = session;
-    this.#closed = this.#untilClosed(session);
+    const { backend, tuning } = this.#ends;
+    const log = this.#log.named("fuse");
+    const kernel = await backend.start({ operations, log, background: tuning.background });
+    this.#kernel = kernel;
+    this.#closed = this.#untilClosed(kernel);
     this.#closed.catch(() => {});
-    try {
-      await session.initialized;
-      await mountPoint.raiseReadAhead();
-    } catch (error) {
-      await mountPoint.unmount();
-      session.close();
-      await this.#closed.catch(() => {});
-      throw error;
-    }
-  }
-
-  #makeMountPoint(): Promise<MountPoint> {
-    const { deviceFd, directory, readOnly, noExec } = this.#options;
-    const { allowOther, allowRoot, autoUnmount } = this.#options;
-    const ends = { addon: this.#ends.native, log: this.#log.named("fuse") };
-    if (deviceFd !== undefined) {
-      return adoptDevice({ ...ends, fd: deviceFd, name: directory, allowRoot });
-    }
-    return mountDirectory({
-      ...ends,
-      directory,
-      fsname: "mount-s3-ts",
-      subtype: "mount-s3-ts",
-      readOnly,
-      noExec,
-      allowOther,
-      allowRoot,
-      autoUnmount,
-    });
   }
 
   async unmount(hurry?: AbortSignal): Promise<void> {
     await this.#settleUploads(hurry);
-    await this.#mountPoint?.unmount();
+    await this.#kernel?.unmount();
     // Whoever still has files open there gets an error from now on, not a file system without a store.
-    this.#session?.close();
+    this.#kernel?.close();
     await this.#closed;
   }
 
-  /** Waits for the end of the session and gives everything back. */
-  async #untilClosed(session: Session): Promise<void> {
+  /** Waits for the end of the mount and gives everything back. */
+  async #untilClosed(kernel: KernelEnd): Promise<void> {
     try {
-      await session.closed;
+      await kernel.closed;
     } finally {
       await this.#settleUploads();
-      await this.#mountPoint?.unmount();
-      this.#mountPoint?.close();
+      await kernel.unmount();
+      kernel.dispose();
       this.#ends.client.close();
-      this.#logGauges(session);
+      this.#logGauges(kernel);
     }
   }
 
@@ -274,9 +229,9 @@ class Mount implements Mounted {
     }
   }
 
-  #logGauges(session: Session): void {
+  #logGauges(kernel: KernelEnd): void {
     const gauges = {
-      ...session.gauges,
+      ...kernel.gauges,
       ...this.#fileSystem.gauges(),
       blocksInUse: this.#pool.blocksInUse,
     };

@@ -8,7 +8,6 @@ import { readFileSync } from "node:fs";
 import { release } from "node:os";
 import { type Log, messageOf } from "../base/log.ts";
 import { packageVersion } from "../base/version.ts";
-import type { Addon } from "../native/index.ts";
 import {
   CachedCredentials,
   credentialSources,
@@ -17,6 +16,7 @@ import {
 } from "../s3/index.ts";
 import { type Environment, numberFrom } from "./environment.ts";
 import { MountError } from "./error.ts";
+import type { Backend } from "./kernel-end.ts";
 import type { MountOptions } from "./options.ts";
 
 /** Of the process that mounts. */
@@ -37,7 +37,7 @@ const CONNECTIONS_MAX = 10_000;
 export async function storeOptions(
   options: MountOptions,
   { log, environment }: Surroundings,
-  native: Addon | undefined,
+  { native, wires }: Partial<Pick<Backend, "native" | "wires">>,
 ): Promise<ObjectClientOptions> {
   const { bucket, dualStack, forcePathStyle, noSignRequest, profile } = options;
   const storeLog = log.named("s3");
@@ -68,7 +68,8 @@ export async function storeOptions(
     expectedBucketOwner: options.expectedBucketOwner,
     storageClass: options.storageClass,
     encryption: options.sse && { algorithm: options.sse, kmsKeyId: options.sseKmsKeyId },
-    ...(native && { wires: native, checksums: native }),
+    ...(wires && { wires }),
+    ...(native && { checksums: native }),
     log: storeLog,
   };
 }

@@ -9,6 +9,7 @@ interface LockedPackage {
   readonly version?: string;
   readonly integrity?: string;
   readonly optional?: boolean;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
 interface Lock {
@@ -55,19 +56,24 @@ describe("installed packages", () => {
   const wanted = { version: "1.0.0", integrity: "sha512-a" };
   const lock = {
     packages: {
-      "": { version: "0.1.0" },
+      "": { version: "0.1.0", optionalDependencies: { c: "1.0.0" } },
       "node_modules/a": wanted,
       "node_modules/b": { ...wanted, optional: true },
+      "node_modules/c": { ...wanted, optional: true },
     },
   };
 
   test.each([
-    ["all of them", { "node_modules/a": wanted, "node_modules/b": wanted }, true],
-    ["all but one for another platform", { "node_modules/a": wanted }, true],
+    ["all of them", { a: wanted, b: wanted, c: wanted }, true],
+    ["all but one for another platform", { a: wanted, c: wanted }, true],
+    ["all but one that only this package asks for", { a: wanted, b: wanted }, false],
     ["none", {}, false],
-    ["another version", { "node_modules/a": { ...wanted, version: "1.0.1" } }, false],
-    ["other content", { "node_modules/a": { ...wanted, integrity: "sha512-b" } }, false],
-  ])("%s", (_, packages, expected) => {
+    ["another version", { a: { ...wanted, version: "1.0.1" }, c: wanted }, false],
+    ["other content", { a: { ...wanted, integrity: "sha512-b" }, c: wanted }, false],
+  ])("%s", (_, found, expected) => {
+    const packages = Object.fromEntries(
+      Object.entries(found).map(([name, installed]) => [`node_modules/${name}`, installed]),
+    );
     expect(checks.isInstalled(lock, { packages })).toBe(expected);
   });
 

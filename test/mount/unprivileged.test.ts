@@ -56,6 +56,8 @@ function directoryOfNobody(): string {
   return directory;
 }
 
+const BY_EACH = ["--fuse-backend=native", "--fuse-backend=fuse-native"] as const;
+
 /** The program's words, run from the copy. */
 function command(directory: string, args: readonly string[] = []): readonly string[] {
   const words = mountCommand({ endpoint: sandbox.endpoint, bucket: bucket.name, directory, args });
@@ -76,9 +78,9 @@ async function asNobody(program: string, args: readonly string[]): Promise<strin
   return succeed(program, args, { ...NOBODY, cwd: "/" });
 }
 
-test("a user mounts, reads and writes as the owner, and unmounts", async () => {
+test.each(BY_EACH)("a user mounts, reads and writes as the owner, and unmounts: %s", async (by) => {
   const directory = directoryOfNobody();
-  const child = await mountAsNobody(directory);
+  const child = await mountAsNobody(directory, [by]);
   expect(await asNobody("cat", [join(directory, "file")])).toBe("content");
   expect(await asNobody("stat", ["-c", "%u %g %a", join(directory, "file")])).toBe(
     "65534 65534 644\n",
@@ -124,9 +126,9 @@ test("a user is told that the mount of another is not theirs to unmount", async 
   expect((await child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
 });
 
-test("the mount of a user is closed to everybody else, root included", async () => {
+test.each(BY_EACH)("the mount of a user is closed to all others, root included: %s", async (by) => {
   const directory = directoryOfNobody();
-  const child = await mountAsNobody(directory);
+  const child = await mountAsNobody(directory, [by]);
   await expect(readFile(join(directory, "file"))).rejects.toMatchObject({ code: "EACCES" });
   const other = await run("cat", [join(directory, "file")], { uid: 65_533, gid: 65_533, cwd: "/" });
   expect(other.stderr).toContain("Permission denied");
@@ -135,14 +137,17 @@ test("the mount of a user is closed to everybody else, root included", async () 
   expect(scratch.mounts()).not.toContain(directory);
 });
 
-test("--auto-unmount clears the mount of a process that was killed", async () => {
-  const directory = directoryOfNobody();
-  const child = await mountAsNobody(directory, ["--auto-unmount"]);
-  expect(await asNobody("ls", [directory])).toBe("file\n");
-  child.signal("SIGKILL");
-  await child.exited;
-  await expect.poll(() => scratch.mounts(), { timeout: 10_000 }).not.toContain(directory);
-});
+test.each(BY_EACH)(
+  "--auto-unmount clears the mount of a process that was killed: %s",
+  async (by) => {
+    const directory = directoryOfNobody();
+    const child = await mountAsNobody(directory, ["--auto-unmount", by]);
+    expect(await asNobody("ls", [directory])).toBe("file\n");
+    child.signal("SIGKILL");
+    await child.exited;
+    await expect.poll(() => scratch.mounts(), { timeout: 10_000 }).not.toContain(directory);
+  },
+);
 
 test("--noexec is passed on to fusermount3, read-only mounts likewise", async () => {
   const directory = directoryOfNobody();
@@ -155,19 +160,44 @@ test("--noexec is passed on to fusermount3, read-only mounts likewise", async ()
   expect((await child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
 });
 
-test("--allow-other is refused where fuse.conf does not allow it, with what to write there", async () => {
+test.each(BY_EACH)(
+  "--allow-other is refused where fuse.conf does not allow it, with what to write there: %s",
+  async (by) => {
+    const directory = directoryOfNobody();
+    const empty = join(scratch.makeDirectory("etc"), "fuse.conf");
+    writeFileSync(empty, "# nothing is allowed\n");
+    const script = `mount --bind "${empty}" /etc/fuse.conf\nexec setpriv ${AS_NOBODY.join(" ")} "$@"`;
+    await expectRefusal(
+      scratch,
+      {
+        command: "unshare",
+        args: [
+          "--mount",
+          "sh",
+          "-ec",
+          script,
+          "sh",
+          node,
+          ...command(directory, ["--allow-other", by]),
+        ],
+        env: environmentFor(sandbox.endpoint),
+      },
+      { status: 1, says: [/allow.other/, /user_allow_other/, /\/etc\/fuse\.conf/] },
+    );
+  },
+);
+
+test("a user cannot mount over a directory with something in it by libfuse 2", async () => {
   const directory = directoryOfNobody();
-  const empty = join(scratch.makeDirectory("etc"), "fuse.conf");
-  writeFileSync(empty, "# nothing is allowed\n");
-  const script = `mount --bind "${empty}" /etc/fuse.conf\nexec setpriv ${AS_NOBODY.join(" ")} "$@"`;
+  writeFileSync(join(directory, "below"), "");
   await expectRefusal(
     scratch,
     {
-      command: "unshare",
-      args: ["--mount", "sh", "-ec", script, "sh", node, ...command(directory, ["--allow-other"])],
+      command: "setpriv",
+      args: [...AS_NOBODY, node, ...command(directory, ["--fuse-backend=fuse-native"])],
       env: environmentFor(sandbox.endpoint),
     },
-    { status: 1, says: [/allow.other/, /user_allow_other/, /\/etc\/fuse\.conf/] },
+    { status: 1, says: [directory, "not empty", "--fuse-backend native"] },
   );
 });
 
