@@ -26,20 +26,30 @@ export class KernelRig implements Rig {
   readonly #scratch: Scratch;
   readonly #server: Server;
   readonly #bucket: BucketView;
+  readonly #args: readonly string[];
 
-  private constructor(scratch: Scratch, server: Server, bucket: BucketView) {
+  private constructor(
+    scratch: Scratch,
+    server: Server,
+    more: { readonly bucket: BucketView; readonly args: readonly string[] },
+  ) {
     this.#scratch = scratch;
     this.#server = server;
-    this.#bucket = bucket;
+    this.#bucket = more.bucket;
+    this.#args = more.args;
   }
 
-  /** Takes over `scratch` and `server`: both are closed with the rig. */
-  static async start(scratch: Scratch, server: Server): Promise<KernelRig> {
+  /** Takes over `scratch` and `server`: both are closed with the rig. `args` go to every mount. */
+  static async start(
+    scratch: Scratch,
+    server: Server,
+    args: readonly string[] = [],
+  ): Promise<KernelRig> {
     const bucket = new BucketView(clientOf(server.endpoint), "test-bucket");
     await bucket.create();
     // For the scenarios in which other users come to the mount.
     chmodSync(scratch.directory, 0o711);
-    return new KernelRig(scratch, server, bucket);
+    return new KernelRig(scratch, server, { bucket, args });
   }
 
   async mount(flags: MountFlags): Promise<Mounted> {
@@ -50,7 +60,7 @@ export class KernelRig implements Rig {
       endpoint: this.#server.endpoint,
       bucket: `s3://${bucket.name}/${bucket.prefix}`,
       directory,
-      args: [...flagsToArgs(flags), "--allow-other"],
+      args: [...flagsToArgs(flags), "--allow-other", ...this.#args],
       ...(flags.maxAttempts === undefined
         ? {}
         : { env: { AWS_MAX_ATTEMPTS: String(flags.maxAttempts) } }),

@@ -110,6 +110,22 @@ export const CAPABILITIES = {
   "storage-classes": "storage classes, of which MinIO has none that archive",
   /** A server that fails on demand. */
   faults: "a server that fails on demand, which MinIO does not",
+  /** Who closes a descriptor. */
+  caller: "to know which process asks, which fuse-native does not tell",
+  /** Whatever the name stood for before. */
+  "own-inodes": "an inode for each thing that a name has stood for, where libfuse 2 has one",
+  /** Directories that are read as they are listed. */
+  "piecemeal-directories": "directories read piece by piece, of which libfuse 2 keeps the whole",
+  /** Both times of utimensat(2). */
+  "two-times": "two times in utimens, where fuse-native passes the time of access twice",
+  /** Block counts of more than 32 bits. */
+  "wide-statistics": "statistics in 64 bits, where fuse-native has 32",
+  /** Pages of files, to read again and to map. */
+  "page-cache": "the kernel's page cache, in which libfuse 2 would mix versions of an object",
+  /** fallocate(2). */
+  fallocate: "to refuse fallocate with EINVAL, which fuse-native does not pass on",
+  /** renameat2(2). */
+  "rename-flags": "the flags of a rename, which libfuse 2 does not know",
 } as const;
 
 export type Capability = keyof typeof CAPABILITIES;

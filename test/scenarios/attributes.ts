@@ -96,6 +96,7 @@ export const attributesScenarios: readonly Scenario[] = [
   },
   {
     name: "times are set on a file that is being written",
+    needs: ["two-times"],
     async run({ tree }) {
       await withFile(tree.open("file", O_NEW), async (file) => {
         await file.write(Buffer.from("content"), 0);
@@ -295,7 +296,7 @@ export const attributesScenarios: readonly Scenario[] = [
   },
   {
     name: "of a file that is being written, one time is set and the other stays",
-    needs: ["kernel"],
+    needs: ["kernel", "two-times"],
     async run({ tree, path }) {
       await withFile(tree.open("file", O_NEW), async (file) => {
         await file.utimes(1_000_000, 2_000_000);
@@ -308,7 +309,7 @@ export const attributesScenarios: readonly Scenario[] = [
   },
   {
     name: "statfs tells a program block size, longest name and room as mount-s3 does",
-    needs: ["kernel"],
+    needs: ["kernel", "wide-statistics"],
     async run({ path }) {
       const script = [
         "status = os.statvfs(sys.argv[1])",

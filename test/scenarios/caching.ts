@@ -154,7 +154,7 @@ export const cachingScenarios: readonly Scenario[] = [
   {
     name: "O_DIRECT reads past the pages of the old version, and what is believed follows",
     flags,
-    needs: ["kernel"],
+    needs: ["kernel", "page-cache"],
     async run({ tree, bucket }) {
       await bucket.put("file", Buffer.alloc(8192, "a"));
       expect((await readWhole(tree, "file")).toString()).toBe("a".repeat(8192));

@@ -137,7 +137,7 @@ export const costsScenarios: readonly Scenario[] = [
   },
   {
     name: "reading a file again sends no GET while it is the same version, and does when it is not",
-    needs: ["kernel", "request-log"],
+    needs: ["kernel", "request-log", "page-cache"],
     async run(world) {
       const { tree, bucket } = world;
       const cost = await leastCost(world, async (directory) => {

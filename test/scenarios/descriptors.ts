@@ -50,7 +50,7 @@ export const descriptorsScenarios: readonly Scenario[] = [
   },
   {
     name: "a shell and its children write one file in turn",
-    needs: ["kernel"],
+    needs: ["kernel", "caller"],
     async run({ bucket, path }) {
       const script = 'exec > "$1"; echo one; /bin/echo two; (echo three); echo four';
       const { code } = await run("sh", ["-c", script, "sh", path("file")]);
@@ -148,7 +148,7 @@ export const descriptorsScenarios: readonly Scenario[] = [
   },
   {
     name: "a child that inherits a descriptor and writes to it adds to the file",
-    needs: ["kernel"],
+    needs: ["kernel", "caller"],
     async run({ bucket, path }) {
       const script = [
         "fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_EXCL)",
@@ -272,7 +272,7 @@ export const descriptorsScenarios: readonly Scenario[] = [
     name: "syncing the whole file system does not end a file that is being written",
     // It would be told what befell others since the last time.
     alone: true,
-    needs: ["kernel"],
+    needs: ["kernel", "caller"],
     async run({ tree, bucket, path }) {
       await withFile(tree.open("file", O_NEW), async (file) => {
         await file.write(Buffer.from("one "), 0);

@@ -99,7 +99,7 @@ export const endingScenarios: readonly Scenario[] = [
   {
     name: "umount during a write is refused as busy, and the write goes on",
     alone: true,
-    needs: ["kernel"],
+    needs: ["kernel", "caller"],
     async run({ tree, bucket, path }) {
       await withFile(tree.open("file", O_NEW), async (file) => {
         await file.write(Buffer.from("one "), 0);
@@ -114,7 +114,7 @@ export const endingScenarios: readonly Scenario[] = [
   {
     name: "umount -l during a write lets it go on to its close, and the mount ends behind it",
     alone: true,
-    needs: ["kernel"],
+    needs: ["kernel", "caller"],
     async run({ tree, bucket, path, ended }) {
       const file = await tree.open("large", O_NEW);
       await file.write(LARGE.subarray(0, MIB), 0);

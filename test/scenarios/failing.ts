@@ -2,7 +2,7 @@
 
 import { constants } from "node:fs";
 import { expect } from "vitest";
-import { MIB } from "../../src/base/sizes.ts";
+import { KIB, MIB } from "../../src/base/sizes.ts";
 import { pattern, sha256 } from "../rigs/bytes.ts";
 import type { KeyFault, World } from "../rigs/rig.ts";
 import { python } from "../rigs/system-call.ts";
@@ -13,6 +13,8 @@ const O_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 const flags = { maxAttempts: 2, allowDelete: true, allowOverwrite: true };
 const needs = ["faults"] as const;
 const LARGE = pattern(601, 20 * MIB);
+/** One request each, whoever asks: of a larger write a part may succeed before the rest fails. */
+const WRITE_BYTES = 64 * KIB;
 
 /** What S3 answers, and the errno that it becomes. */
 const REFUSALS: readonly { said: string; answer: object; errno: string }[] = [
@@ -103,7 +105,7 @@ const ATTEMPTS: readonly Attempt[] = [
     operation: "CreateMultipartUpload",
     what: "beginning to store a large file",
     key: "new",
-    run: ({ tree }) => outcomeOf(createWhole(tree, "new", LARGE)),
+    run: ({ tree }) => outcomeOf(createWhole(tree, "new", LARGE, WRITE_BYTES)),
     not: SMALL_FILES_TELL,
     after: expectNothingNew,
   },
@@ -111,7 +113,7 @@ const ATTEMPTS: readonly Attempt[] = [
     operation: "UploadPart",
     what: "storing a part of a large file",
     key: "new",
-    run: ({ tree }) => outcomeOf(createWhole(tree, "new", LARGE)),
+    run: ({ tree }) => outcomeOf(createWhole(tree, "new", LARGE, WRITE_BYTES)),
     not: SMALL_FILES_TELL,
     after: expectNothingNew,
   },

@@ -191,7 +191,7 @@ export const listingScenarios: readonly Scenario[] = [
   },
   {
     name: "a reader that seeks back far beyond what it was told last is EBADF",
-    needs: ["kernel"],
+    needs: ["kernel", "piecemeal-directories"],
     async run({ bucket, path }) {
       const names = Array.from({ length: 400 }, (_, index) => `${"n".repeat(100)}-${index}`);
       await Promise.all(names.map((name) => bucket.put(`dir/${name}`, "")));

@@ -5,6 +5,7 @@ import { access, link, lstat, readlink, symlink } from "node:fs/promises";
 import { expect } from "vitest";
 import { sorted } from "../rigs/bytes.ts";
 import { succeed } from "../rigs/child.ts";
+import type { Capability } from "../rigs/rig.ts";
 import { python } from "../rigs/system-call.ts";
 import { expectErrno, outcomeOf, type Scenario } from "./scenario.ts";
 import { namesIn, readWhole } from "./whole-file.ts";
@@ -20,7 +21,12 @@ const KINDS = [
 ] as const;
 
 /** What a program tries on an object, in Python, and the outcome; the content must survive it. */
-const CALLS: readonly (readonly [what: string, script: string, outcome: string])[] = [
+const CALLS: readonly (readonly [
+  what: string,
+  script: string,
+  outcome: string,
+  needs?: Capability,
+])[] = [
   ["setting an extended attribute", 'os.setxattr(sys.argv[1], "user.a", b"x")', "ENOTSUP"],
   ["reading an extended attribute", 'os.getxattr(sys.argv[1], "user.a")', "ENOTSUP"],
   ["removing an extended attribute", 'os.removexattr(sys.argv[1], "user.a")', "ENOTSUP"],
@@ -66,6 +72,7 @@ const CALLS: readonly (readonly [what: string, script: string, outcome: string])
       '  assert map[:] == b"content"',
     ].join("\n"),
     "success",
+    "page-cache",
   ],
   [
     "syncing the directory",
@@ -119,9 +126,9 @@ const CALLS: readonly (readonly [what: string, script: string, outcome: string])
 ];
 
 const called = CALLS.map(
-  ([what, script, outcome]): Scenario => ({
+  ([what, script, outcome, need]): Scenario => ({
     name: `${what} ${outcome === "success" ? "works" : `is ${outcome}`}`,
-    needs: ["kernel"],
+    needs: ["kernel", ...(need === undefined ? [] : [need])],
     async run({ tree, bucket, path }) {
       await bucket.put("file", "content");
       expect(await outcomeOf(python(what, script, [path("file")]))).toBe(outcome);
@@ -254,7 +261,7 @@ export const refusingScenarios: readonly Scenario[] = [
   {
     // At EOPNOTSUPP, glibc would write into every block instead.
     name: "space cannot be reserved: EINVAL, and the file can still be written",
-    needs: ["kernel"],
+    needs: ["kernel", "fallocate"],
     async run({ bucket, path }) {
       const script = [
         "import errno, os, sys",
@@ -272,7 +279,7 @@ export const refusingScenarios: readonly Scenario[] = [
   },
   {
     name: "a write through a mapping of an object fails at msync, and what others read stays right",
-    needs: ["kernel"],
+    needs: ["kernel", "page-cache"],
     async run({ tree, bucket, path }) {
       await bucket.put("file", "content");
       const script = [

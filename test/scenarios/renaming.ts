@@ -119,6 +119,7 @@ const renames = MOUNTS.flatMap(({ when, flags, refusal }) =>
     return {
       name: `renaming ${rename.what} ${said} ${when}`,
       flags,
+      needs: rename.flags !== undefined && outcome === "EXDEV" ? ["rename-flags"] : [],
       async run(world) {
         for (const [key, text] of Object.entries(THERE)) await world.bucket.put(key, text);
         const renaming = world.tree.rename(rename.from, rename.to, rename.flags);

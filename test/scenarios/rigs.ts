@@ -2,11 +2,25 @@
 
 import type { Capability } from "../rigs/rig.ts";
 
+/** What libfuse 2 or fuse-native lacks. */
+const OWN_BACKEND = [
+  "caller",
+  "own-inodes",
+  "piecemeal-directories",
+  "two-times",
+  "wide-statistics",
+  "page-cache",
+  "fallocate",
+  "rename-flags",
+] as const;
+
 export const RIGS = {
   /** The file system alone, over the embedded endpoint. */
-  inProcess: ["any-key", "request-log", "storage-classes", "faults"],
+  inProcess: [...OWN_BACKEND, "any-key", "request-log", "storage-classes", "faults"],
   /** Kernel mounts over the embedded endpoint. */
-  sandbox: ["kernel", "any-key", "request-log", "storage-classes", "faults"],
+  sandbox: [...OWN_BACKEND, "kernel", "any-key", "request-log", "storage-classes", "faults"],
+  /** The same, by libfuse 2. */
+  fuseNative: ["kernel", "any-key", "request-log", "storage-classes", "faults"],
   /** Kernel mounts over a MinIO. */
-  minio: ["kernel"],
+  minio: [...OWN_BACKEND, "kernel"],
 } as const satisfies Record<string, readonly Capability[]>;

@@ -200,7 +200,7 @@ export const shadowingScenarios: readonly Scenario[] = [
   },
   {
     name: "a directory that another client makes meanwhile hides a file that is being written",
-    needs: ["any-key"],
+    needs: ["any-key", "own-inodes"],
     async run({ tree, bucket }) {
       await withFile(tree.open("name", O_NEW), async (file) => {
         await file.write(Buffer.from("ours"), 0);
