@@ -107,8 +107,8 @@ class KernelMounted implements Mounted {
         return server.addFault({ ...fault, key: bucket.prefix + fault.key });
       },
       log: () => this.#mount.child.stdout,
-      end: () => this.#mount.terminate(),
-      ended: () => this.#mount.ended(),
+      end: (status) => this.#mount.terminate(status),
+      ended: (status) => this.#mount.ended(status),
     };
   }
 

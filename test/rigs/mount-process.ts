@@ -112,10 +112,11 @@ export class MountProcess {
     return this.child.exitWithin(EXIT_TIMEOUT_MS);
   }
 
-  /** Waits for the end that somebody else has begun; fails unless it is with 0. */
-  async ended(): Promise<void> {
+  /** Waits for the end that somebody else has begun; fails unless it is with `status`. */
+  async ended(status = 0): Promise<void> {
     const exit = await this.child.exitWithin(EXIT_TIMEOUT_MS);
-    if (exit.code !== 0) throw new Error(this.child.describe(`ended with ${JSON.stringify(exit)}`));
+    if (exit.code !== status)
+      throw new Error(this.child.describe(`ended with ${JSON.stringify(exit)}`));
   }
 
   /** Unmounts, and fails unless the program then ends by itself with 0. */
@@ -124,10 +125,10 @@ export class MountProcess {
     await this.ended();
   }
 
-  /** SIGTERM, and fails unless the program then unmounts and ends with 0. */
-  async terminate(): Promise<void> {
+  /** SIGTERM, and fails unless the program then unmounts and ends with `status`. */
+  async terminate(status = 0): Promise<void> {
     this.child.signal("SIGTERM");
-    await this.ended();
+    await this.ended(status);
   }
 
   /** Ends it the hard way, mount and all; for tests that expect no clean end. */

@@ -159,10 +159,10 @@ export interface World {
   fail(fault: KeyFault): Promise<ArmedFault>;
   /** Everything that the mount has logged so far, other scenarios' lines included. */
   log(): string;
-  /** Ends the mount with SIGTERM, and waits until it has ended well; throws in process. */
-  end(): Promise<void>;
-  /** Waits until the mount, which somebody has unmounted, has ended well; throws in process. */
-  ended(): Promise<void>;
+  /** Ends the mount with SIGTERM, and waits until it has ended, with 0 unless told; throws in process. */
+  end(status?: number): Promise<void>;
+  /** Waits until the mount, which somebody has unmounted, has ended likewise; throws in process. */
+  ended(status?: number): Promise<void>;
 }
 
 /** A mounted bucket in which scenarios run. */

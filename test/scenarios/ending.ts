@@ -64,7 +64,7 @@ export const endingScenarios: readonly Scenario[] = [
       const file = await tree.open("file", O_NEW);
       await file.write(Buffer.from("content"), 0);
       const startedMs = performance.now();
-      await end();
+      await end(1);
       expect(performance.now() - startedMs).toBeLessThan(10_000);
       await file.close().catch(() => {});
       expect(await bucket.keys()).toEqual([]);
@@ -130,7 +130,7 @@ export const endingScenarios: readonly Scenario[] = [
     alone: true,
     needs: ["kernel", "faults"],
     async run({ tree, bucket, path, fail, ended, log }) {
-      await fail({ kind: "slow", ms: 500, operation: "PutObject", key: "file" });
+      await fail({ kind: "slow", ms: 2000, operation: "PutObject", key: "file" });
       await createWhole(tree, "file", Buffer.alloc(0));
       await succeed("umount", [mountPointOf(path)]);
       await ended();
@@ -147,7 +147,7 @@ export const endingScenarios: readonly Scenario[] = [
       await fail({ kind: "hang", operation: "PutObject", key: "file" });
       await createWhole(tree, "file", Buffer.alloc(0));
       await succeed("umount", [mountPointOf(path)]);
-      await ended();
+      await ended(1);
       expect(await bucket.keys()).toEqual([]);
       expect(log()).toMatch(/file" was not known to be stored when the mount ended/);
     },
