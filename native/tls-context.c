@@ -103,8 +103,9 @@ static bool set_ciphers(napi_env env, const struct tls_context *context, const n
   char *suites = NULL, *list = NULL;
   bool taken = false;
   if (read_text(env, values[0], "suites", &suites) && read_text(env, values[1], "ciphers", &list)) {
+    /* That none are left for TLS 1.2 is an error of OpenSSL's, and may be meant. */
     taken = ssl->SSL_CTX_set_ciphersuites(context->ctx, suites) == 1 &&
-            ssl->SSL_CTX_set_cipher_list(context->ctx, list) == 1;
+            (ssl->SSL_CTX_set_cipher_list(context->ctx, list) == 1 || *list == '\0');
     if (!taken)
       napi_throw_range_error(env, NULL, "OpenSSL knows none of these ciphers");
   }

@@ -150,7 +150,8 @@ export class Dialer {
       caBundle === undefined
         ? defaultTrust(nodeEnvironment)
         : { certificates: [caBundle], system: false };
-    if (trust === undefined) return undefined;
+    // Whoever starts Node with --tls-max-v1.2 has a reason, for which Node's sockets will do.
+    if (trust === undefined || tls.DEFAULT_MAX_VERSION !== "TLSv1.3") return undefined;
     const ciphers = CIPHERS.split(":");
     const isSuite = (name: string): boolean => name.startsWith("TLS_");
     return wires.openTlsContext(

@@ -306,6 +306,15 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("an encrypted wire, %s,", (versio
   });
 });
 
+test("a context needs ciphers that OpenSSL knows, but none for TLS 1.2", async () => {
+  expect(() => addon().openTlsContext([], false, SUITES, "NO-SUCH-CIPHER")).toThrow(RangeError);
+  expect(() => addon().openTlsContext([], false, "TLS_NO_SUCH", CIPHERS)).toThrow(RangeError);
+  const modern = addon().openTlsContext([certificate.cert], false, SUITES, "");
+  expect(await handshake(await tlsLine(), "localhost", modern)).toBe(0);
+  const old = await tlsLine({ maxVersion: "TLSv1.2" });
+  expect(await handshake(old, "localhost", modern)).toBe(-EPROTO);
+});
+
 describe("a hostile server", () => {
   test("of an old version is refused", async () => {
     const line = await tlsLine({
