@@ -17,7 +17,7 @@ import {
   InodeError,
   sizeAndTime,
 } from "../inode/index.ts";
-import type { Core } from "./core.ts";
+import { type Core, goneFile } from "./core.ts";
 import { FsError } from "./error.ts";
 
 /**
@@ -49,6 +49,7 @@ export class AttributeOperations {
     // An open file is one version of an object, whatever its name stands for by now.
     const isOpen = inode.kind === "file" && this.#core.uses.hasReaders(inode);
     if (inode.state.status === "gone" && !isOpen) {
+      if (inode.kind === "file") throw goneFile(inode);
       throw new InodeError("not-found", `${JSON.stringify(inode.key)} is gone`);
     }
     if (isOpen || this.#core.superblock.isFresh(inode)) return this.#reply(inode);

@@ -222,6 +222,14 @@ export class Core {
   }
 }
 
+/**
+ * The kernel still has the name of a file that is gone: told so, it looks the name up again. S3 may
+ * have another object there, as behind an overwrite that failed.
+ */
+export function goneFile(file: FileInode): InodeError {
+  return new InodeError("stale", `${JSON.stringify(file.key)} is gone`);
+}
+
 /** Whether S3 refuses to give the object's bytes until it has been restored. */
 export function isArchived(object: ObjectInfo): boolean {
   return isArchiveClass(object.storageClass) && object.restored !== true;

@@ -10,6 +10,7 @@ import {
   ENOTEMPTY,
   EPERM,
   EROFS,
+  ESTALE,
   EXDEV,
 } from "../../src/base/errno.ts";
 import {
@@ -190,7 +191,7 @@ describe("unlink", () => {
     await setup.fs.unlink(ROOT, "file");
     expect(setup.bucket.takeCounts()).toEqual({ delete: 1 });
     expect(await errnoFrom(() => setup.fs.unlink(ROOT, "file"))).toBe(ENOENT);
-    expect(await errnoFrom(() => setup.fs.open(ino, O_RDONLY, CALLER))).toBe(ENOENT);
+    expect(await errnoFrom(() => setup.fs.open(ino, O_RDONLY, CALLER))).toBe(ESTALE);
     expect(await names(setup, ROOT)).toEqual([]);
   });
 

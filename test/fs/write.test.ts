@@ -394,6 +394,9 @@ describe("overwriting", () => {
     await setup.fs.write(fh, 0, Buffer.from("new"));
     setup.bucket.failNext("put", "access-denied");
     expect(await errnoFrom(() => setup.fs.flush(fh, CALLER))).toBe(EACCES);
+    // The kernel has the name still, and looks it up again when it is told that it is stale.
+    expect(await errnoFrom(() => setup.fs.open(ino, O_RDONLY, CALLER))).toBe(ESTALE);
+    expect(await errnoFrom(() => setup.fs.getattr(ino, undefined))).toBe(ESTALE);
     const found = (await setup.fs.lookup(ROOT, "file")).attributes;
     expect(found.ino).not.toBe(ino);
     expect(await readFile(setup, found.ino)).toBe("old content");
