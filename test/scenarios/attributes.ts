@@ -1,8 +1,8 @@
 /** Scenarios: what stat and statfs say, and which attributes can be set. */
 
 import { constants } from "node:fs";
-import { chmod, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, readFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import { succeed } from "../rigs/child.ts";
@@ -305,6 +305,18 @@ export const attributesScenarios: readonly Scenario[] = [
         await succeed("touch", ["--no-create", "-a", "--date=@4000", path("file")]);
         expect(await file.stat()).toMatchObject({ atimeMs: 4_000_000, mtimeMs: 3_000_000 });
       });
+    },
+  },
+  {
+    name: "the root of the mount is inode 1, and no setuid program or device works in it",
+    needs: ["kernel"],
+    async run({ path }) {
+      const root = dirname(path("."));
+      expect((await stat(root)).ino).toBe(1);
+      const mounts = await readFile("/proc/self/mountinfo", "utf8");
+      const line = mounts.split("\n").find((text) => text.split(" ")[4] === root);
+      const options = line?.split(" ")[5]?.split(",");
+      expect(options).toEqual(expect.arrayContaining(["rw", "nosuid", "nodev", "noatime"]));
     },
   },
   {

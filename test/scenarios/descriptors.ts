@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import { run, succeed } from "../rigs/child.ts";
 import { perl, python } from "../rigs/system-call.ts";
 import { expectErrno, type Scenario, withFile } from "./scenario.ts";
-import { createWhole } from "./whole-file.ts";
+import { createWhole, readWhole } from "./whole-file.ts";
 
 const O_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 
@@ -287,6 +287,19 @@ export const descriptorsScenarios: readonly Scenario[] = [
     async run({ tree, bucket }) {
       await bucket.put("file", "content");
       await withFile(tree.open("file", constants.O_RDONLY), (file) => file.sync());
+      expect((await bucket.get("file"))?.toString()).toBe("content");
+    },
+  },
+  {
+    name: "a file of which a child has closed its copy is stored by the next open, and its writer is EBADF",
+    needs: ["caller"],
+    async run({ tree, bucket }) {
+      const file = await tree.open("file", O_NEW);
+      await file.write(Buffer.from("content"), 0);
+      await file.closeCopyOfChild();
+      expect((await readWhole(tree, "file")).toString()).toBe("content");
+      await expectErrno("EBADF", file.write(Buffer.from("late"), 7));
+      await file.close();
       expect((await bucket.get("file"))?.toString()).toBe("content");
     },
   },

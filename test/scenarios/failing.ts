@@ -4,6 +4,7 @@ import { constants } from "node:fs";
 import { expect } from "vitest";
 import { KIB, MIB } from "../../src/base/sizes.ts";
 import { pattern, sha256 } from "../rigs/bytes.ts";
+import { Child } from "../rigs/child.ts";
 import type { KeyFault, World } from "../rigs/rig.ts";
 import { python } from "../rigs/system-call.ts";
 import { expectErrno, outcomeOf, type Scenario, withFile } from "./scenario.ts";
@@ -419,6 +420,24 @@ export const failingScenarios: readonly Scenario[] = [
       const armed = await world.fail(fault);
       expect((await readWhole(world.tree, "file")).toString()).toBe("content");
       expect(await armed.metCount()).toBe(1);
+    },
+  },
+  {
+    name: "a program that is killed while S3 does not answer is gone at once, and the mount works on",
+    flags,
+    needs: ["faults", "kernel", "caller"],
+    async run({ tree, bucket, fail, path }) {
+      await bucket.put("silent", "content");
+      await bucket.put("other", "content");
+      const times = Number.POSITIVE_INFINITY;
+      const armed = await fail({ kind: "hang", operation: "GetObject", key: "silent", times });
+      const reading = new Child("dd", [`if=${path("silent")}`, "iflag=direct", "of=/dev/null"]);
+      await expect.poll(() => armed.metCount(), { timeout: 10_000 }).toBeGreaterThan(0);
+      reading.signal("SIGKILL");
+      expect(await reading.exited).toEqual({ code: null, signal: "SIGKILL" });
+      await armed.remove();
+      expect((await readWhole(tree, "other")).toString()).toBe("content");
+      expect((await readWhole(tree, "silent")).toString()).toBe("content");
     },
   },
 ];

@@ -8,7 +8,7 @@ import { scenarios } from "./index.ts";
 import { RIGS } from "./rigs.ts";
 import { canRun, omissions } from "./scenario.ts";
 
-/** The test files of mount-s3's fuse_tests. */
+/** The test files of mount-s3's fuse_tests, and what comes behind them. */
 const FAMILIES = [
   "cache_test",
   "consistency_test",
@@ -29,6 +29,8 @@ const FAMILIES = [
   "statfs_test",
   "unlink_test",
   "write_test",
+  "Other tests",
+  "Better than mount-s3",
 ] as const;
 
 const names = scenarios.map(({ name }) => name);

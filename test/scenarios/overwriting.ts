@@ -3,9 +3,9 @@
 import { constants } from "node:fs";
 import { expect } from "vitest";
 import { MIB } from "../../src/base/sizes.ts";
-import { pattern, sha256 } from "../rigs/bytes.ts";
+import { pattern, sha256, sorted } from "../rigs/bytes.ts";
 import { perl } from "../rigs/system-call.ts";
-import { expectErrno, type Scenario, withFile } from "./scenario.ts";
+import { expectErrno, outcomeOf, type Scenario, withFile } from "./scenario.ts";
 import { namesIn, readWhole, writeOn } from "./whole-file.ts";
 
 const { O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
@@ -191,6 +191,20 @@ export const overwritingScenarios: readonly Scenario[] = [
       ].join("\n");
       await expectErrno("EPERM", perl("open", script, [path("file")]));
       expect((await bucket.get("file"))?.toString()).toBe("old");
+    },
+  },
+  {
+    name: "of several programs that overwrite one file at one time one does, and the others are EPERM",
+    flags,
+    async run({ tree, bucket }) {
+      await bucket.put("file", "old");
+      const openings = Array.from({ length: 5 }, () => tree.open("file", O_WRONLY | O_TRUNC));
+      const outcomes = await Promise.all(openings.map(outcomeOf));
+      expect(sorted(outcomes)).toEqual(["EPERM", "EPERM", "EPERM", "EPERM", "success"]);
+      const winner = openings[outcomes.indexOf("success")];
+      if (winner === undefined) throw new Error("nobody could open the file");
+      await withFile(winner, (file) => file.write(Buffer.from("new"), 0));
+      expect((await bucket.get("file"))?.toString()).toBe("new");
     },
   },
 ];

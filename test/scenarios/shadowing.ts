@@ -240,4 +240,16 @@ export const shadowingScenarios: readonly Scenario[] = [
       expect(await namesIn(tree)).toEqual(["name"]);
     },
   },
+  {
+    name: "a directory is found while the answer to whether an object has its name is still out",
+    needs: ["faults"],
+    async run({ tree, bucket, fail }) {
+      await bucket.put("there/file", "content");
+      const armed = await fail({ kind: "slow", ms: 10_000, operation: "HeadObject", key: "there" });
+      const startedMs = performance.now();
+      expect((await tree.stat("there")).kind).toBe("directory");
+      expect(performance.now() - startedMs).toBeLessThan(8_000);
+      expect(await armed.metCount()).toBe(1);
+    },
+  },
 ];
