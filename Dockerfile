@@ -1,6 +1,8 @@
-# A container that mounts one bucket in the foreground. It needs the FUSE device and the right to mount:
+# A container that mounts one bucket. It needs the FUSE device and the right to mount:
 #   docker run --device /dev/fuse --cap-add SYS_ADMIN mount-s3-ts BUCKET DIRECTORY [options]
-ARG NODE_IMAGE=node:20-bookworm-slim
+# or, with the variables MOUNT_S3_BUCKET, MOUNT_S3_DIRECTORY and MOUNT_S3_OPTIONS, without arguments.
+# docs/KUBERNETES.md tells of the other ways. Any base with glibc, apt and Node.js 20.19 or later will do.
+ARG NODE_IMAGE=docker.io/library/node:20.20.2-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
 RUN apt-get update \
@@ -10,17 +12,22 @@ WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
-RUN npm pack --pack-destination /tmp
+# What npm publishes, with the packages that the lock file names and the addon that is built here: no other back end.
+RUN npm pack --pack-destination /tmp \
+  && mkdir /opt/mount-s3-ts \
+  && tar -xzf /tmp/mount-s3-ts-*.tgz --strip-components 1 -C /opt/mount-s3-ts \
+  && cp package-lock.json /opt/mount-s3-ts \
+  && cd /opt/mount-s3-ts \
+  && npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
-# The package brings the addon that was built above, so that nothing is compiled here, and needs no other back end.
 FROM ${NODE_IMAGE}
 RUN apt-get update \
   && apt-get install -y --no-install-recommends ca-certificates fuse3 \
   && rm -rf /var/lib/apt/lists/* \
   && echo user_allow_other >> /etc/fuse.conf
-COPY --from=build /tmp/mount-s3-ts-*.tgz /tmp/
-RUN npm install -g --omit=dev --omit=optional --no-audit --no-fund /tmp/mount-s3-ts-*.tgz \
-  && rm /tmp/mount-s3-ts-*.tgz \
-  && npm cache clean --force
+COPY --from=build /opt/mount-s3-ts /opt/mount-s3-ts
+COPY container/entrypoint.sh container/health.sh /opt/mount-s3-ts/container/
+RUN ln -s /opt/mount-s3-ts/dist/cli/main.js /usr/local/bin/mount-s3-ts
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s CMD ["/opt/mount-s3-ts/container/health.sh"]
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["mount-s3-ts", "-f"]
+ENTRYPOINT ["/opt/mount-s3-ts/container/entrypoint.sh"]
