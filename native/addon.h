@@ -55,6 +55,9 @@ napi_value receive_descriptor(napi_env env, napi_callback_info info);
 /* orphans.c */
 napi_value reap_orphans(napi_env env, napi_callback_info info);
 
+/* limits.c */
+napi_value forbid_cores(napi_env env, napi_callback_info info);
+
 /* datagram.c */
 napi_value connect_datagram(napi_env env, napi_callback_info info);
 napi_value send_datagram(napi_env env, napi_callback_info info);

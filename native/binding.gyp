@@ -9,6 +9,7 @@
       "sources": [
         "module.c",
         "orphans.c",
+        "limits.c",
         "arguments.c",
         "device.c",
         "handshake.c",

@@ -79,6 +79,7 @@ static napi_status define_functions(napi_env env, napi_value exports) {
       {.utf8name = "connectDatagram", .method = connect_datagram},
       {.utf8name = "sendDatagram", .method = send_datagram},
       {.utf8name = "reapOrphans", .method = reap_orphans},
+      {.utf8name = "forbidCores", .method = forbid_cores},
       {.utf8name = "setNonBlocking", .method = set_non_blocking},
       {.utf8name = "closeDescriptor", .method = close_descriptor},
       {.utf8name = "openChannel", .method = open_channel},

@@ -17,6 +17,7 @@ import {
   defaultMemoryTarget,
   writableBytes,
 } from "../memory/index.ts";
+import { addonIfAny } from "../native/index.ts";
 import { openReader } from "../read/index.ts";
 import { createObjectClient, type ObjectClient } from "../s3/index.ts";
 import { createUploader } from "../write/index.ts";
@@ -57,6 +58,8 @@ export interface Mounted {
  */
 export async function mountBucket(options: MountOptions, context: MountContext): Promise<Mounted> {
   const backend = await loadBackend(options);
+  const cores = addonIfAny()?.forbidCores() ?? 0;
+  if (cores < 0) context.log.named("mount").warn(`core dumps stay allowed: errno ${-cores}`);
   const budgetBytes = budgetFor(options);
   const tuning = tuningFrom(context.environment);
   const clientOptions = await storeOptions(options, context, backend);

@@ -40,6 +40,8 @@ export interface Addon {
    * ids), for which somebody else waits. Returns how many there were.
    */
   reapOrphans(kept: Uint8Array): number;
+  /** Lets the system write no core of this process from now on, which would hold its secrets. 0 or -errno. */
+  forbidCores(): number;
   /** Sets or clears O_NONBLOCK. 0 or -errno. */
   setNonBlocking(fd: number, nonBlocking: boolean): number;
   closeDescriptor(fd: number): number;

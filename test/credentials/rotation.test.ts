@@ -175,6 +175,8 @@ test(
     expect(load.failures.filter(({ code }) => code !== "EACCES")).toEqual([]);
     expect(load.failures.filter(({ atMs }) => atMs < endMs)).toEqual([]);
     const commandLine = readFileSync(`/proc/${child.pid}/cmdline`, "utf8");
+    const limits = readFileSync(`/proc/${child.pid}/limits`, "utf8");
+    expect(limits).toMatch(/^Max core file size +0 /m);
 
     await rotate(LONG_LIFE_SECONDS);
     await untilRecovered(mounted, 2);
