@@ -112,6 +112,8 @@ export const CAPABILITIES = {
   faults: "a server that fails on demand, which MinIO does not",
   /** Who closes a descriptor. */
   caller: "to know which process asks, which fuse-native does not tell",
+  /** A program that is killed does not wait. */
+  interrupts: "to learn that a program was killed, which libfuse 2 does not pass on",
   /** Whatever the name stood for before. */
   "own-inodes": "an inode for each thing that a name has stood for, where libfuse 2 has one",
   /** Directories that are read as they are listed. */

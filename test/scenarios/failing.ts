@@ -425,7 +425,7 @@ export const failingScenarios: readonly Scenario[] = [
   {
     name: "a program that is killed while S3 does not answer is gone at once, and the mount works on",
     flags,
-    needs: ["faults", "kernel", "caller"],
+    needs: ["faults", "kernel", "interrupts"],
     async run({ tree, bucket, fail, path }) {
       await bucket.put("silent", "content");
       await bucket.put("other", "content");

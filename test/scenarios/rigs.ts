@@ -5,6 +5,7 @@ import type { Capability } from "../rigs/rig.ts";
 /** What libfuse 2 or fuse-native lacks. */
 const OWN_BACKEND = [
   "caller",
+  "interrupts",
   "own-inodes",
   "piecemeal-directories",
   "two-times",
