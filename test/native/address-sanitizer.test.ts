@@ -66,4 +66,4 @@ test("the native tests pass under AddressSanitizer, which has nothing to report"
   } finally {
     await rm(reports, { recursive: true });
   }
-}, 120_000);
+}, 300_000);
