@@ -124,7 +124,7 @@ export class MountPoint {
     try {
       await writeFile(path, String(READ_AHEAD_KIB));
     } catch (error) {
-      this.#log.info(`the kernel's read-ahead stays as it is: ${messageOf(error)}`);
+      this.#log.debug(`the kernel's read-ahead stays as it is: ${messageOf(error)}`);
     }
     try {
       const kib = Number.parseInt(await readFile(path, "latin1"), 10);
