@@ -37,6 +37,15 @@ export function missingPackages(packageOfProgram, isOnPath) {
   return [...new Set(missing)];
 }
 
+/** What to do when opening /dev/fuse, which every mount needs, fails with `code`. */
+export function deviceRemedy(code) {
+  const remedy =
+    code === "ENOENT"
+      ? 'load the kernel module with "modprobe fuse", or start the container with --device /dev/fuse'
+      : 'run "sudo chmod 666 /dev/fuse", as distributions have it, or run this as root';
+  return `/dev/fuse cannot be opened (${code}): ${remedy}`;
+}
+
 /** Whether what was built at `builtMs` (undefined: never) is older than any of its sources. */
 export function isStale(builtMs, sourcesMs) {
   return builtMs === undefined || sourcesMs.some((sourceMs) => sourceMs > builtMs);

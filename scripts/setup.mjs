@@ -23,6 +23,7 @@ import { fileURLToPath } from "node:url";
 import { cacheDirectoryOf, MINIO_MODULE, MINIO_VERSION, minioPathOf } from "./cache-paths.mjs";
 import {
   compareOutput,
+  deviceRemedy,
   formatSeconds,
   isInstalled,
   isStale,
@@ -92,6 +93,7 @@ async function main(target) {
   }
 
   await installPrograms(runner, target);
+  if (target !== "pack") requireDevice();
   await installNodePackages(runner);
   await buildAddon(runner);
   await compile(runner, { config: "tsconfig.build.json", source: "src", output: "dist" }, bundle);
@@ -135,6 +137,14 @@ async function takeLock(runner) {
     if (owner > 0 ? !isAlive(owner) : waited > 5) rmSync(path, { force: true });
     else if (waited % 60 === 0) runner.say(`waiting for another set-up (process ${owner}) to end`);
     await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
+function requireDevice() {
+  try {
+    accessSync("/dev/fuse", constants.R_OK | constants.W_OK);
+  } catch (error) {
+    throw new StepError(deviceRemedy(error.code));
   }
 }
 

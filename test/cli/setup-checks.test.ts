@@ -23,6 +23,7 @@ interface Checks {
     packages: Readonly<Record<string, string>>,
     isOnPath: (program: string) => boolean,
   ): string[];
+  deviceRemedy(code: string): string;
   isStale(builtMs: number | undefined, sourcesMs: readonly number[]): boolean;
   compareOutput(
     sources: readonly string[],
@@ -106,6 +107,11 @@ test("emitted files are compared with their sources, both ways", () => {
     orphans: ["old.js"],
     missing: ["b/c.js"],
   });
+});
+
+test("a device that cannot be opened is told with the remedy", () => {
+  expect(checks.deviceRemedy("ENOENT")).toMatch(/^\/dev\/fuse .*ENOENT.*modprobe fuse/);
+  expect(checks.deviceRemedy("EACCES")).toMatch(/^\/dev\/fuse .*EACCES.*chmod 666/);
 });
 
 test("times read well", () => {
