@@ -53,7 +53,7 @@ function attributesOf(node) {
     kind,
     mode,
     nlink: 1,
-    uid: 0,
+    uid: process.getuid(),
     gid: 0,
     sizeBytes: node.bytes.length,
     atimeMs: mtimeMs,

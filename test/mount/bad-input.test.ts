@@ -15,6 +15,7 @@ import { expectRefusal, type Refusal } from "../rigs/command-run.ts";
 import { freePort } from "../rigs/free-port.ts";
 import { environmentFor, MountProcess, mountCommand } from "../rigs/mount-process.ts";
 import { commandLine, repository } from "../rigs/paths.ts";
+import { testAsRoot } from "../rigs/root.ts";
 import { SandboxProcess } from "../rigs/sandbox-process.ts";
 import { Scratch } from "../rigs/scratch.ts";
 
@@ -321,6 +322,8 @@ describe("the command line", () => {
 });
 
 describe("the machine", () => {
+  const rootTest = testAsRoot("machines without /dev/fuse or the right to mount");
+
   /** Runs the program under a command that changes its surroundings. */
   async function refusesUnder(
     command: string,
@@ -340,7 +343,7 @@ describe("the machine", () => {
     );
   }
 
-  test("without /dev/fuse is told how to get it", async () => {
+  rootTest("without /dev/fuse is told how to get it", async () => {
     const devices = scratch.makeDirectory("dev");
     for (const name of ["null", "zero", "urandom", "random"])
       writeFileSync(join(devices, name), "");
@@ -355,7 +358,7 @@ describe("the machine", () => {
     });
   });
 
-  test("whose /dev/fuse is something else is told so", async () => {
+  rootTest("whose /dev/fuse is something else is told so", async () => {
     const script = 'mount --bind /dev/null /dev/fuse\nexec "$@"';
     await refusesUnder("unshare", ["--mount", "sh", "-ec", script, "sh"], {
       status: 1,
@@ -363,7 +366,7 @@ describe("the machine", () => {
     });
   });
 
-  test("that does not let us mount is told what is needed", async () => {
+  rootTest("that does not let us mount is told what is needed", async () => {
     await refusesUnder("setpriv", ["--bounding-set=-sys_admin", "--inh-caps=-sys_admin"], {
       status: 1,
       says: [/permi/i, /root|CAP_SYS_ADMIN|fusermount3|fuse/],

@@ -6,17 +6,20 @@
 import { rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { BucketView, clientOf } from "../rigs/bucket-view.ts";
 import { run, succeed } from "../rigs/child.ts";
 import { environmentFor } from "../rigs/mount-process.ts";
 import { commandLine } from "../rigs/paths.ts";
+import { testAsRoot } from "../rigs/root.ts";
 import { SandboxProcess } from "../rigs/sandbox-process.ts";
 import { Scratch } from "../rigs/scratch.ts";
 
 const BUCKET = "test-bucket";
 const TYPE = `mount-s3-ts-test-${process.pid}`;
 const HELPER = `/sbin/mount.${TYPE}`;
+
+const rootTest = testAsRoot("mount(8)");
 
 let scratch: Scratch;
 let sandbox: SandboxProcess;
@@ -56,7 +59,7 @@ async function unmount(directory: string): Promise<void> {
   await expect.poll(() => scratch.processes(), { timeout: 10_000 }).toEqual([]);
 }
 
-test("mount -t mounts in the background, with the options behind -o", async () => {
+rootTest("mount -t mounts in the background, with the options behind -o", async () => {
   const directory = scratch.makeDirectory("mount");
   const list = options(String.raw`ro,noauto,user,x-systemd.automount,prefix=a\, b/`);
   const { code, stdout, stderr } = await mount("-t", TYPE, BUCKET, directory, "-o", list);
@@ -67,7 +70,7 @@ test("mount -t mounts in the background, with the options behind -o", async () =
   await unmount(directory);
 });
 
-test("a line of fstab mounts, and its options hold", async () => {
+rootTest("a line of fstab mounts, and its options hold", async () => {
   const directory = scratch.makeDirectory("mount");
   const fstab = join(scratch.makeDirectory("etc"), "fstab");
   const list = options("noauto,nofail,uid=1234,file-mode=0640,allow-delete");
@@ -82,7 +85,7 @@ test("a line of fstab mounts, and its options hold", async () => {
   await unmount(directory);
 });
 
-test("mount -f only looks at the words", async () => {
+rootTest("mount -f only looks at the words", async () => {
   const directory = scratch.makeDirectory("mount");
   const args = ["-f", "-t", TYPE, BUCKET, directory, "-o"];
   expect(await mount(...args, options("rw"))).toMatchObject({ code: 0, stdout: "", stderr: "" });
@@ -92,7 +95,7 @@ test("mount -f only looks at the words", async () => {
   expect(stderr).toMatch(/^mount-s3-ts: unknown option --alow-delete: did you mean/);
 });
 
-test("what fails is told by the helper, and mount(8) fails", async () => {
+rootTest("what fails is told by the helper, and mount(8) fails", async () => {
   const directory = scratch.makeDirectory("mount");
   const { code, stderr } = await mount(
     "-t",

@@ -7,6 +7,7 @@ import { BucketView, clientOf } from "../rigs/bucket-view.ts";
 import { run, succeed } from "../rigs/child.ts";
 import { expectRefusal } from "../rigs/command-run.ts";
 import { environmentFor, MountProcess, mountCommand } from "../rigs/mount-process.ts";
+import { testAsRoot } from "../rigs/root.ts";
 import { SandboxProcess } from "../rigs/sandbox-process.ts";
 import { Scratch } from "../rigs/scratch.ts";
 
@@ -26,30 +27,33 @@ afterAll(async () => {
   await scratch.close();
 });
 
-test("the kernel keeps as many requests in the background as it is told", async () => {
-  const control = scratch.makeDirectory("control");
-  await succeed("mount", ["-t", "fusectl", "none", control]);
-  const directory = scratch.makeDirectory("mount");
-  const mount = await MountProcess.start({
-    endpoint: sandbox.endpoint,
-    bucket: BUCKET,
-    directory,
-    env: {
-      UNSTABLE_MOUNTPOINT_MAX_BACKGROUND: "33",
-      UNSTABLE_MOUNTPOINT_CONGESTION_THRESHOLD: "21",
-    },
-  });
-  try {
-    // The minor part of its device number names the connection (gnu_dev_minor of glibc).
-    const { dev } = statSync(directory);
-    const connection = join(control, String((dev & 0xff) | ((dev >>> 12) & 0xfff00)));
-    const read = (name: string) => readFileSync(join(connection, name), "utf8");
-    expect([read("max_background"), read("congestion_threshold")]).toEqual(["33\n", "21\n"]);
-  } finally {
-    await mount.stop();
-    await run("umount", [control]);
-  }
-});
+testAsRoot("the kernel's control of connections")(
+  "the kernel keeps as many requests in the background as it is told",
+  async () => {
+    const control = scratch.makeDirectory("control");
+    await succeed("mount", ["-t", "fusectl", "none", control]);
+    const directory = scratch.makeDirectory("mount");
+    const mount = await MountProcess.start({
+      endpoint: sandbox.endpoint,
+      bucket: BUCKET,
+      directory,
+      env: {
+        UNSTABLE_MOUNTPOINT_MAX_BACKGROUND: "33",
+        UNSTABLE_MOUNTPOINT_CONGESTION_THRESHOLD: "21",
+      },
+    });
+    try {
+      // The minor part of its device number names the connection (gnu_dev_minor of glibc).
+      const { dev } = statSync(directory);
+      const connection = join(control, String((dev & 0xff) | ((dev >>> 12) & 0xfff00)));
+      const read = (name: string) => readFileSync(join(connection, name), "utf8");
+      expect([read("max_background"), read("congestion_threshold")]).toEqual(["33\n", "21\n"]);
+    } finally {
+      await mount.stop();
+      await run("umount", [control]);
+    }
+  },
+);
 
 test.each([
   ["AWS_MAX_ATTEMPTS", "0", "from 1 to 9999"],

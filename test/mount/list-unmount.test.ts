@@ -2,25 +2,28 @@
 
 import { readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { BucketView, clientOf } from "../rigs/bucket-view.ts";
 import { Child, type Finished, run, succeed } from "../rigs/child.ts";
 import { environmentFor, MountProcess, mountCommand } from "../rigs/mount-process.ts";
 import { commandLine } from "../rigs/paths.ts";
+import { FOR_OTHERS, isRoot } from "../rigs/root.ts";
 import { SandboxProcess } from "../rigs/sandbox-process.ts";
 import { Scratch } from "../rigs/scratch.ts";
 
 const BUCKET = "test-bucket";
-const RECORDS = "/run/mount-s3-ts";
 const EXIT_TIMEOUT_MS = 20_000;
 
 let scratch: Scratch;
+/** Where programs of this user keep what they know of their mounts. */
+let records: string;
 let sandbox: SandboxProcess;
 let bucket: BucketView;
 
 beforeAll(async () => {
   scratch = new Scratch();
+  records = join(isRoot ? "/run" : scratch.makeDirectory("runtime"), "mount-s3-ts");
   sandbox = await SandboxProcess.start();
   bucket = new BucketView(clientOf(sandbox.endpoint), BUCKET);
   await bucket.create();
@@ -37,15 +40,19 @@ afterAll(async () => {
   await scratch.close();
 });
 
+function environment(): NodeJS.ProcessEnv {
+  return { ...environmentFor(sandbox.endpoint), XDG_RUNTIME_DIR: dirname(records) };
+}
+
 async function mount(args: readonly string[] = []): Promise<string> {
   const directory = scratch.makeDirectory("mount");
   const command = mountCommand({ endpoint: sandbox.endpoint, bucket: BUCKET, directory, args });
-  await succeed(process.execPath, command, { env: environmentFor(sandbox.endpoint) });
+  await succeed(process.execPath, command, { env: environment() });
   return directory;
 }
 
 function program(args: readonly string[], cwd = "/"): Promise<Finished> {
-  const env = environmentFor(sandbox.endpoint);
+  const env = environment();
   return run(process.execPath, [commandLine, ...args], { env, cwd });
 }
 
@@ -89,7 +96,7 @@ async function workIn(directory: string): Promise<Child> {
 describe("list", () => {
   test("shows what is mounted where, how, by which process and since when", async () => {
     const before = Date.now();
-    const directory = await mount(["--prefix=photos/", "--read-only", "--allow-other"]);
+    const directory = await mount(["--prefix=photos/", "--read-only", ...FOR_OTHERS]);
     const entry = await listed(directory);
     expect(entry).toEqual({
       directory,
@@ -99,13 +106,13 @@ describe("list", () => {
       prefix: "photos/",
       since: expect.stringMatching(/^\d{4}-.*Z$/),
       pid: daemon(),
-      options: [`--endpoint-url=${sandbox.endpoint.url}`, "--region=us-east-1", "--allow-other"],
+      options: [`--endpoint-url=${sandbox.endpoint.url}`, "--region=us-east-1", ...FOR_OTHERS],
     });
     const since = Date.parse(String(Reflect.get(entry ?? {}, "since")));
     expect(since).toBeGreaterThanOrEqual(before);
     expect(since).toBeLessThanOrEqual(Date.now());
     expect(await lineOf(directory)).toMatch(
-      new RegExp(`s3://${BUCKET}/photos/ +read-only +20.* ${daemon()} .*--allow-other`),
+      new RegExp(`s3://${BUCKET}/photos/ +read-only +20.* ${daemon()} .*${FOR_OTHERS.join()}`),
     );
     expect(await program(["unmount", directory])).toMatchObject({ code: 0, stderr: "" });
     expect(await listed(directory)).toBeUndefined();
@@ -113,7 +120,8 @@ describe("list", () => {
 
   test("shows what is mounted in the foreground, too", async () => {
     const directory = scratch.makeDirectory("mount");
-    const request = { endpoint: sandbox.endpoint, bucket: BUCKET, directory };
+    const env = { XDG_RUNTIME_DIR: dirname(records) };
+    const request = { endpoint: sandbox.endpoint, bucket: BUCKET, directory, env };
     const mounted = await MountProcess.start(request);
     expect(await listed(directory)).toMatchObject({ state: "serving", pid: mounted.child.pid });
     await mounted.stop();
@@ -122,7 +130,7 @@ describe("list", () => {
 
   test("knows a mount without its record, but less of it", async () => {
     const directory = await mount();
-    await succeed("sh", ["-c", `rm $(grep -lF '"${directory}"' ${RECORDS}/*.json)`]);
+    await succeed("sh", ["-c", `rm $(grep -lF '"${directory}"' ${records}/*.json)`]);
     expect(await listed(directory)).toMatchObject({ state: "unseen", bucket: null, pid: null });
     expect(await lineOf(directory)).toMatch(/ - +unseen/);
     const { code, stdout } = await program(["unmount", directory]);
@@ -132,10 +140,10 @@ describe("list", () => {
 
   test("keeps its records to the user", async () => {
     const directory = await mount();
-    expect(await succeed("stat", ["-c", "%a", RECORDS])).toBe("700\n");
-    const modes = await succeed("sh", ["-c", `stat -c %a ${RECORDS}/*.json | sort -u`]);
+    expect(await succeed("stat", ["-c", "%a", records])).toBe("700\n");
+    const modes = await succeed("sh", ["-c", `stat -c %a ${records}/*.json | sort -u`]);
     expect(modes).toBe("600\n");
-    const text = await succeed("grep", ["-hF", directory, "-r", RECORDS]);
+    const text = await succeed("grep", ["-hF", directory, "-r", records]);
     expect(text).not.toContain(sandbox.endpoint.secretAccessKey);
     await program(["unmount", directory]);
   });
@@ -165,7 +173,7 @@ describe("unmount", () => {
     const second = await mount();
     const script = `cd "$1" && exec "$2" "$3" unmount .`;
     const words = ["-c", script, "sh", second, process.execPath, commandLine];
-    expect(await succeed("sh", words)).toBe(`${second} is unmounted\n`);
+    expect(await succeed("sh", words, { env: environment() })).toBe(`${second} is unmounted\n`);
   });
 
   test("says who keeps it busy, and unmounts as soon as they are gone", async () => {
@@ -174,7 +182,7 @@ describe("unmount", () => {
     const reader = new Child("tail", ["-f", join(directory, "photos/cat")]);
     await reader.waitForOutput(/meow/);
     const unmounting = new Child(process.execPath, [commandLine, "unmount", directory], {
-      env: environmentFor(sandbox.endpoint),
+      env: environment(),
     });
     await expect.poll(() => unmounting.stderr, { timeout: 10_000 }).toContain("\n");
     expect(unmounting.stderr).toContain(`${directory} is busy: `);
@@ -257,7 +265,7 @@ describe("unmount", () => {
   test("a dead mount is known without its record", async () => {
     const directory = await mount();
     process.kill(daemon(), "SIGKILL");
-    await succeed("sh", ["-c", `rm $(grep -lF '"${directory}"' ${RECORDS}/*.json)`]);
+    await succeed("sh", ["-c", `rm $(grep -lF '"${directory}"' ${records}/*.json)`]);
     await expect.poll(() => scratch.processes()).toEqual([]);
     expect(await listed(directory)).toMatchObject({ state: "dead", bucket: null });
     expect((await program(["unmount", directory])).code).toBe(0);

@@ -9,6 +9,7 @@ import { run, succeed } from "../rigs/child.ts";
 import { DatagramReceiver } from "../rigs/datagram-receiver.ts";
 import { KernelTree } from "../rigs/kernel-tree.ts";
 import { environmentFor, MountProcess, mountCommand } from "../rigs/mount-process.ts";
+import { testAsRoot } from "../rigs/root.ts";
 import { SandboxProcess } from "../rigs/sandbox-process.ts";
 import { Scratch } from "../rigs/scratch.ts";
 import { expectErrno, outcomeOf } from "../scenarios/scenario.ts";
@@ -227,28 +228,34 @@ test.each([
   expect(scratch.mounts()).toEqual([]);
 });
 
-test("a log directory whose disk is full harms nothing but the log", async () => {
-  const logs = scratch.makeDirectory("full");
-  await succeed("mount", ["-t", "tmpfs", "-o", "size=1m", "none", logs]);
-  const { directory } = await mountInBackground({
-    args: ["--log-directory", logs, "--allow-overwrite", "--allow-delete"],
-    env: { MOUNTPOINT_LOG: "trace" },
-  });
-  const free = async (): Promise<number> => (await statfs(logs)).bavail;
-  const tree = new KernelTree(directory);
-  for (let count = 0; (await free()) > 0; count++) {
-    await Promise.all(Array.from({ length: 20 }, (_, n) => outcomeOf(tree.stat(`x${count}-${n}`))));
-  }
-  for (let count = 0; count < 20; count++) {
-    const path = join(directory, `written-${count}`);
-    await writeFile(path, `content ${count}`);
-    expect(await readFile(path, "utf8")).toBe(`content ${count}`);
-    await tree.unlink(`written-${count}`);
-  }
-  await succeed("umount", [directory]);
-  await expect.poll(() => scratch.processes(), { timeout: 10_000 }).toEqual([]);
-  await succeed("umount", [logs]);
-}, 60_000);
+testAsRoot("a full disk")(
+  "a log directory whose disk is full harms nothing but the log",
+  async () => {
+    const logs = scratch.makeDirectory("full");
+    await succeed("mount", ["-t", "tmpfs", "-o", "size=1m", "none", logs]);
+    const { directory } = await mountInBackground({
+      args: ["--log-directory", logs, "--allow-overwrite", "--allow-delete"],
+      env: { MOUNTPOINT_LOG: "trace" },
+    });
+    const free = async (): Promise<number> => (await statfs(logs)).bavail;
+    const tree = new KernelTree(directory);
+    for (let count = 0; (await free()) > 0; count++) {
+      await Promise.all(
+        Array.from({ length: 20 }, (_, n) => outcomeOf(tree.stat(`x${count}-${n}`))),
+      );
+    }
+    for (let count = 0; count < 20; count++) {
+      const path = join(directory, `written-${count}`);
+      await writeFile(path, `content ${count}`);
+      expect(await readFile(path, "utf8")).toBe(`content ${count}`);
+      await tree.unlink(`written-${count}`);
+    }
+    await succeed("umount", [directory]);
+    await expect.poll(() => scratch.processes(), { timeout: 10_000 }).toEqual([]);
+    await succeed("umount", [logs]);
+  },
+  60_000,
+);
 
 test("a log file is appended to, so that it can be cut while the mount runs", async () => {
   const logs = join(scratch.directory, "cut-logs");

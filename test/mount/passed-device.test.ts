@@ -8,6 +8,7 @@ import { addon } from "../../src/native/index.ts";
 import { BucketView, clientOf } from "../rigs/bucket-view.ts";
 import { Child, succeed } from "../rigs/child.ts";
 import { mountCommand, optionsFor } from "../rigs/mount-process.ts";
+import { testAsRoot } from "../rigs/root.ts";
 import { SandboxProcess } from "../rigs/sandbox-process.ts";
 import { Scratch } from "../rigs/scratch.ts";
 
@@ -15,6 +16,8 @@ const [MS_NOSUID, MS_NODEV] = [2, 4];
 const EXIT_TIMEOUT_MS = 20_000;
 /** As no other process has it in its command line. */
 const BUCKET = `passed-device-${process.pid}`;
+
+const rootTest = testAsRoot("devices that were mounted with mount(2)");
 
 let scratch: Scratch;
 let sandbox: SandboxProcess;
@@ -72,7 +75,7 @@ function daemons(): readonly string[] {
   });
 }
 
-test("in the foreground, it is served until it is unmounted", async () => {
+rootTest("in the foreground, it is served until it is unmounted", async () => {
   const device = openDevice();
   const directory = mountDevice(device);
   const child = start(device, 3, ["-f"]);
@@ -86,20 +89,23 @@ test("in the foreground, it is served until it is unmounted", async () => {
   expect((await child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
 });
 
-test.each([3, 4, 9])("in the background, the daemon takes over descriptor %d", async (number) => {
-  const device = openDevice();
-  const directory = mountDevice(device);
-  const child = start(device, number);
-  closeSync(device);
-  expect(await child.exitWithin(EXIT_TIMEOUT_MS), child.stderr).toMatchObject({ code: 0 });
-  expect(child.stdout).toBe(`bucket ${BUCKET} is mounted at /dev/fd/${number}\n`);
-  expect(await readFile(join(directory, "file"), "utf8")).toBe("content");
-  expect(daemons()).toHaveLength(1);
-  await succeed("umount", [directory]);
-  await expect.poll(daemons, { timeout: EXIT_TIMEOUT_MS }).toEqual([]);
-});
+rootTest.each([3, 4, 9])(
+  "in the background, the daemon takes over descriptor %d",
+  async (number) => {
+    const device = openDevice();
+    const directory = mountDevice(device);
+    const child = start(device, number);
+    closeSync(device);
+    expect(await child.exitWithin(EXIT_TIMEOUT_MS), child.stderr).toMatchObject({ code: 0 });
+    expect(child.stdout).toBe(`bucket ${BUCKET} is mounted at /dev/fd/${number}\n`);
+    expect(await readFile(join(directory, "file"), "utf8")).toBe("content");
+    expect(daemons()).toHaveLength(1);
+    await succeed("umount", [directory]);
+    await expect.poll(daemons, { timeout: EXIT_TIMEOUT_MS }).toEqual([]);
+  },
+);
 
-test("SIGTERM ends it with 0, and leaves unmounting to whoever mounted", async () => {
+rootTest("SIGTERM ends it with 0, and leaves unmounting to whoever mounted", async () => {
   const device = openDevice();
   const directory = mountDevice(device);
   const child = start(device, 3, ["-f"]);

@@ -6,18 +6,21 @@
 import { chmodSync, chownSync, statSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { BucketView, clientOf } from "../rigs/bucket-view.ts";
 import { Child, run, succeed } from "../rigs/child.ts";
 import { expectRefusal } from "../rigs/command-run.ts";
 import { environmentFor, mountCommand } from "../rigs/mount-process.ts";
 import { repository } from "../rigs/paths.ts";
+import { testAsRoot } from "../rigs/root.ts";
 import { SandboxProcess } from "../rigs/sandbox-process.ts";
 import { Scratch } from "../rigs/scratch.ts";
 
 const NOBODY = { uid: 65_534, gid: 65_534 };
 const AS_NOBODY = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
 const EXIT_TIMEOUT_MS = 20_000;
+
+const rootTest = testAsRoot("what users without privileges may do");
 
 let scratch: Scratch;
 let sandbox: SandboxProcess;
@@ -78,21 +81,24 @@ async function asNobody(program: string, args: readonly string[]): Promise<strin
   return succeed(program, args, { ...NOBODY, cwd: "/" });
 }
 
-test.each(BY_EACH)("a user mounts, reads and writes as the owner, and unmounts: %s", async (by) => {
-  const directory = directoryOfNobody();
-  const child = await mountAsNobody(directory, [by]);
-  expect(await asNobody("cat", [join(directory, "file")])).toBe("content");
-  expect(await asNobody("stat", ["-c", "%u %g %a", join(directory, "file")])).toBe(
-    "65534 65534 644\n",
-  );
-  await asNobody("sh", ["-c", 'echo new > "$1"', "sh", join(directory, "new")]);
-  expect((await bucket.get("new"))?.toString()).toBe("new\n");
-  await bucket.delete("new");
-  await asNobody("fusermount3", ["-u", directory]);
-  expect((await child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
-});
+rootTest.each(BY_EACH)(
+  "a user mounts, reads and writes as the owner, and unmounts: %s",
+  async (by) => {
+    const directory = directoryOfNobody();
+    const child = await mountAsNobody(directory, [by]);
+    expect(await asNobody("cat", [join(directory, "file")])).toBe("content");
+    expect(await asNobody("stat", ["-c", "%u %g %a", join(directory, "file")])).toBe(
+      "65534 65534 644\n",
+    );
+    await asNobody("sh", ["-c", 'echo new > "$1"', "sh", join(directory, "new")]);
+    expect((await bucket.get("new"))?.toString()).toBe("new\n");
+    await bucket.delete("new");
+    await asNobody("fusermount3", ["-u", directory]);
+    expect((await child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
+  },
+);
 
-test("a user lists and unmounts with our own commands, and root sees the mount", async () => {
+rootTest("a user lists and unmounts with our own commands, and root sees the mount", async () => {
   const directory = directoryOfNobody();
   const child = await mountAsNobody(directory);
   const main = join(copy, "dist/cli/main.js");
@@ -115,7 +121,7 @@ test("a user lists and unmounts with our own commands, and root sees the mount",
   expect((await child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
 });
 
-test("a user is told that the mount of another is not theirs to unmount", async () => {
+rootTest("a user is told that the mount of another is not theirs to unmount", async () => {
   const directory = directoryOfNobody();
   const child = await mountAsNobody(directory);
   const other = { uid: 65_533, gid: 65_533, cwd: "/", env: environmentFor(sandbox.endpoint) };
@@ -126,18 +132,25 @@ test("a user is told that the mount of another is not theirs to unmount", async 
   expect((await child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
 });
 
-test.each(BY_EACH)("the mount of a user is closed to all others, root included: %s", async (by) => {
-  const directory = directoryOfNobody();
-  const child = await mountAsNobody(directory, [by]);
-  await expect(readFile(join(directory, "file"))).rejects.toMatchObject({ code: "EACCES" });
-  const other = await run("cat", [join(directory, "file")], { uid: 65_533, gid: 65_533, cwd: "/" });
-  expect(other.stderr).toContain("Permission denied");
-  child.signal("SIGTERM");
-  expect((await child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
-  expect(scratch.mounts()).not.toContain(directory);
-});
+rootTest.each(BY_EACH)(
+  "the mount of a user is closed to all others, root included: %s",
+  async (by) => {
+    const directory = directoryOfNobody();
+    const child = await mountAsNobody(directory, [by]);
+    await expect(readFile(join(directory, "file"))).rejects.toMatchObject({ code: "EACCES" });
+    const other = await run("cat", [join(directory, "file")], {
+      uid: 65_533,
+      gid: 65_533,
+      cwd: "/",
+    });
+    expect(other.stderr).toContain("Permission denied");
+    child.signal("SIGTERM");
+    expect((await child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
+    expect(scratch.mounts()).not.toContain(directory);
+  },
+);
 
-test.each(BY_EACH)(
+rootTest.each(BY_EACH)(
   "--auto-unmount clears the mount of a process that was killed: %s",
   async (by) => {
     const directory = directoryOfNobody();
@@ -149,7 +162,7 @@ test.each(BY_EACH)(
   },
 );
 
-test("--noexec is passed on to fusermount3, read-only mounts likewise", async () => {
+rootTest("--noexec is passed on to fusermount3, read-only mounts likewise", async () => {
   const directory = directoryOfNobody();
   const child = await mountAsNobody(directory, ["-o", "noexec,ro"]);
   const lines = (await readFile("/proc/self/mounts", "utf8")).split("\n");
@@ -160,7 +173,7 @@ test("--noexec is passed on to fusermount3, read-only mounts likewise", async ()
   expect((await child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
 });
 
-test.each(BY_EACH)(
+rootTest.each(BY_EACH)(
   "--allow-other is refused where fuse.conf does not allow it, with what to write there: %s",
   async (by) => {
     const directory = directoryOfNobody();
@@ -187,7 +200,7 @@ test.each(BY_EACH)(
   },
 );
 
-test("a user cannot mount over a directory with something in it by libfuse 2", async () => {
+rootTest("a user cannot mount over a directory with something in it by libfuse 2", async () => {
   const directory = directoryOfNobody();
   writeFileSync(join(directory, "below"), "");
   await expectRefusal(
@@ -201,7 +214,7 @@ test("a user cannot mount over a directory with something in it by libfuse 2", a
   );
 });
 
-test("a directory of somebody else is refused, and named", async () => {
+rootTest("a directory of somebody else is refused, and named", async () => {
   const directory = scratch.makeDirectory("mount");
   await expectRefusal(
     scratch,
@@ -214,7 +227,7 @@ test("a directory of somebody else is refused, and named", async () => {
   );
 });
 
-test("a /dev/fuse that only root may open is named, with the remedy", async () => {
+rootTest("a /dev/fuse that only root may open is named, with the remedy", async () => {
   const directory = directoryOfNobody();
   chmodSync("/dev/fuse", 0o600);
   try {

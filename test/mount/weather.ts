@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { BucketView, clientOf } from "../rigs/bucket-view.ts";
 import { KernelTree } from "../rigs/kernel-tree.ts";
 import { MountProcess } from "../rigs/mount-process.ts";
+import { FOR_OTHERS } from "../rigs/root.ts";
 import { SandboxProcess, type SandboxRequest } from "../rigs/sandbox-process.ts";
 import { Scratch } from "../rigs/scratch.ts";
 
@@ -69,7 +70,7 @@ export class Weather {
       endpoint: this.sandbox.endpoint,
       bucket: this.bucket.name,
       directory: this.scratch.makeDirectory("mount"),
-      args: ["--allow-other", ...args],
+      args: [...FOR_OTHERS, ...args],
       ...(attempts === undefined ? {} : { env: { AWS_MAX_ATTEMPTS: String(attempts) } }),
     });
   }

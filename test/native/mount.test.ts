@@ -3,7 +3,7 @@
  * here. Messages between the two order the steps, so that nothing depends on time.
  */
 
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -14,11 +14,14 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { EINVAL } from "../../src/base/errno.ts";
 import { addon } from "../../src/native/index.ts";
+import { isRoot, testAsRoot } from "../rigs/root.ts";
 
 const ECANCELED = 125;
 const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
 const FILE_BYTES = 1 << 20;
+
+const rootTest = testAsRoot("mounts that are made with mount(2)");
 
 let directory: string;
 let server: ChildProcess | undefined;
@@ -30,7 +33,8 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  addon().unmount(directory, MNT_DETACH | UMOUNT_NOFOLLOW);
+  if (isRoot) addon().unmount(directory, MNT_DETACH | UMOUNT_NOFOLLOW);
+  else spawnSync("fusermount3", ["-u", "-z", "-q", "--", directory]);
   const running = server;
   server = undefined;
   if (running !== undefined && running.exitCode === null && running.signalCode === null) {
@@ -75,7 +79,7 @@ async function readAndVerify(): Promise<void> {
 }
 
 describe("a mount", () => {
-  test.for(["direct", "clone", "fusermount"] as const)(
+  test.for(isRoot ? (["direct", "clone", "fusermount"] as const) : (["fusermount"] as const))(
     "made the %s way serves a file and ends when it is unmounted",
     async (how) => {
       const child = start(how);
@@ -86,7 +90,7 @@ describe("a mount", () => {
     },
   );
 
-  test("unmounted from outside ends its server", async () => {
+  rootTest("unmounted from outside ends its server", async () => {
     const child = start("direct");
     await hear(child, "ready");
     const exited = once(child, "exit");
@@ -97,7 +101,7 @@ describe("a mount", () => {
 });
 
 describe("a notification", () => {
-  test("reaches the kernel", async () => {
+  rootTest("reaches the kernel", async () => {
     const child = start("direct");
     await hear(child, "ready");
     await readAndVerify();
@@ -107,35 +111,41 @@ describe("a notification", () => {
     await unmountAndEnd(child);
   });
 
-  test("that the kernel holds back until a READ is answered does not hold back the loop", async () => {
-    const child = start("direct");
-    await hear(child, "ready");
-    child.send("hold");
-    await hear(child, "holding");
-    const reading = readAndVerify();
-    await hear(child, "held");
-    child.send("notifyHeld");
-    await hear(child, "notifying");
-    // Answered by the loop while the notification waits in the kernel for the page of that READ.
-    await expect(stat(join(directory, "nothing"))).rejects.toMatchObject({ code: "ENOENT" });
-    expect(said.some((message) => "notified" in message)).toBe(false);
-    child.send("letGo");
-    await reading;
-    expect(await hear(child, "notified")).toBe(0);
-    await unmountAndEnd(child);
-  });
+  rootTest(
+    "that the kernel holds back until a READ is answered does not hold back the loop",
+    async () => {
+      const child = start("direct");
+      await hear(child, "ready");
+      child.send("hold");
+      await hear(child, "holding");
+      const reading = readAndVerify();
+      await hear(child, "held");
+      child.send("notifyHeld");
+      await hear(child, "notifying");
+      // Answered by the loop while the notification waits in the kernel for the page of that READ.
+      await expect(stat(join(directory, "nothing"))).rejects.toMatchObject({ code: "ENOENT" });
+      expect(said.some((message) => "notified" in message)).toBe(false);
+      child.send("letGo");
+      await reading;
+      expect(await hear(child, "notified")).toBe(0);
+      await unmountAndEnd(child);
+    },
+  );
 
-  test("that the kernel holds back does not hold back closing, nor the end of the process", async () => {
-    const child = start("direct");
-    await hear(child, "ready");
-    child.send("hold");
-    await hear(child, "holding");
-    const reading = readFile(join(directory, "file"));
-    await hear(child, "held");
-    const exited = once(child, "exit");
-    child.send("abandon");
-    await expect(reading).rejects.toThrow();
-    expect(await hear(child, "abandoned")).toBe(-ECANCELED);
-    expect(await exited).toEqual([0, null]);
-  });
+  rootTest(
+    "that the kernel holds back does not hold back closing, nor the end of the process",
+    async () => {
+      const child = start("direct");
+      await hear(child, "ready");
+      child.send("hold");
+      await hear(child, "holding");
+      const reading = readFile(join(directory, "file"));
+      await hear(child, "held");
+      const exited = once(child, "exit");
+      child.send("abandon");
+      await expect(reading).rejects.toThrow();
+      expect(await hear(child, "abandoned")).toBe(-ECANCELED);
+      expect(await exited).toEqual([0, null]);
+    },
+  );
 });

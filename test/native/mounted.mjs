@@ -8,7 +8,7 @@
  * is answered by one message. It ends when the mount is gone.
  */
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
@@ -193,7 +193,9 @@ const commands = {
     end();
   },
   unmount() {
-    say({ unmounted: addon.unmount(directory, MNT_DETACH) });
+    const isRoot = process.getuid() === 0;
+    const byFusermount = () => spawnSync("fusermount3", ["-u", "-z", "--", directory]).status;
+    say({ unmounted: isRoot ? addon.unmount(directory, MNT_DETACH) : byFusermount() });
   },
 };
 

@@ -54,6 +54,10 @@ test.each([
   ["by several jobs at once", ["--rw=randread", "--ioengine=psync", "--numjobs=4"]],
   ["many at a time", ["--rw=randread", "--ioengine=libaio", "--iodepth=16", "--direct=1"]],
   ["through a memory map", ["--rw=randread", "--ioengine=mmap"]],
-])("it verifies when read %s", async (_, args) => {
-  await fio(args);
-});
+])(
+  "it verifies when read %s",
+  async (_, args) => {
+    await fio(args);
+  },
+  60_000,
+);

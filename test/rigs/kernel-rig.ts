@@ -10,6 +10,7 @@ import { BucketView, clientOf, type Endpoint } from "./bucket-view.ts";
 import { KernelTree } from "./kernel-tree.ts";
 import { flagsToArgs, MountProcess } from "./mount-process.ts";
 import type { ArmedFault, LoggedRequest, Mounted, MountFlags, Rig, World } from "./rig.ts";
+import { FOR_OTHERS } from "./root.ts";
 import type { Scratch } from "./scratch.ts";
 
 /** A server that a rig may mount from. */
@@ -60,7 +61,7 @@ export class KernelRig implements Rig {
       endpoint: this.#server.endpoint,
       bucket: `s3://${bucket.name}/${bucket.prefix}`,
       directory,
-      args: [...flagsToArgs(flags), "--allow-other", ...this.#args],
+      args: [...flagsToArgs(flags), ...FOR_OTHERS, ...this.#args],
       ...(flags.maxAttempts === undefined
         ? {}
         : { env: { AWS_MAX_ATTEMPTS: String(flags.maxAttempts) } }),

@@ -102,6 +102,8 @@ export interface FileSystemStatus {
 export const CAPABILITIES = {
   /** A path that other programs can use: a real mount. */
   kernel: "a mount that other programs can use, which a rig inside this process is not",
+  /** What the kernel lets root do alone, before it asks a file system. */
+  root: "root, who alone changes owners, makes devices, passes modes by, and becomes other users",
   /** The server's log of requests. */
   "request-log": "the server's log of requests, which MinIO does not give",
   /** Any key that S3 allows: empty, "." and ".." components, a key below another key. */

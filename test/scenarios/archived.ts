@@ -102,7 +102,7 @@ export const archivedScenarios: readonly Scenario[] = [
   {
     name: "the log says of an archived object that it has to be restored",
     alone: true,
-    needs,
+    needs: [...needs, "root"],
     async run(world) {
       await store(world, "DEEP_ARCHIVE");
       await expectErrno("EACCES", world.tree.open("file", O_RDONLY));
@@ -123,7 +123,7 @@ export const archivedScenarios: readonly Scenario[] = [
   {
     name: "an archived object is overwritten by one that can be read",
     flags: { allowOverwrite: true },
-    needs,
+    needs: [...needs, "root"],
     async run(world) {
       await store(world, "GLACIER");
       await withFile(world.tree.open("file", O_WRONLY | O_TRUNC), (file) =>

@@ -60,6 +60,7 @@ export const attributesScenarios: readonly Scenario[] = [
   {
     name: "owner and modes are what the flags say",
     flags: { uid: 1234, gid: 2345, dirMode: 0o750, fileMode: 0o640 },
+    needs: ["root"],
     async run({ tree, bucket }) {
       await bucket.put("there/file", "content");
       await tree.mkdir("made", 0o700);
@@ -110,7 +111,7 @@ export const attributesScenarios: readonly Scenario[] = [
   },
   {
     name: "times, mode and owner of a file just made are accepted, as tar and cp set them after the close",
-    needs: ["kernel"],
+    needs: ["kernel", "root"],
     async run({ tree }) {
       await withFile(tree.open("file", O_NEW), async (file) => {
         await file.write(Buffer.from("content"), 0);
@@ -123,6 +124,7 @@ export const attributesScenarios: readonly Scenario[] = [
   },
   {
     name: "mode and owner of a file that is being written are accepted and have no effect",
+    needs: ["root"],
     async run({ tree }) {
       await withFile(tree.open("file", O_NEW), async () => {
         await tree.chmod("file", 0o600);
@@ -155,6 +157,7 @@ export const attributesScenarios: readonly Scenario[] = [
   ),
   {
     name: "mode, owner and times of a directory that was made here are accepted, without effect",
+    needs: ["root"],
     async run({ tree }) {
       await tree.mkdir("made");
       await tree.chmod("made", 0o700);

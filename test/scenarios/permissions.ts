@@ -10,7 +10,7 @@ import type { MountFlags } from "../rigs/rig.ts";
 import type { Scenario } from "./scenario.ts";
 
 const NOBODY = { uid: 65_534, gid: 65_534, cwd: "/" };
-const needs = ["kernel"] as const;
+const needs = ["kernel", "root"] as const;
 
 const PRIVATE: MountFlags = { uid: 1234, gid: 2345, dirMode: 0o700, fileMode: 0o600 };
 const THEIRS: MountFlags = { uid: NOBODY.uid, gid: NOBODY.gid, dirMode: 0o700, fileMode: 0o400 };
@@ -98,7 +98,7 @@ export const permissionsScenarios: readonly Scenario[] = [
   {
     name: "a script in the bucket is run where --file-mode lets it be",
     flags: PROGRAMS,
-    needs,
+    needs: ["kernel"],
     async run({ bucket, path }) {
       await bucket.put("script", "#!/bin/sh\necho it runs: $1\n");
       expect(await succeed(path("script"), ["indeed"])).toBe("it runs: indeed\n");
