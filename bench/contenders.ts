@@ -19,6 +19,8 @@ export interface Target {
   readonly anonymous: boolean;
   readonly caBundle: string | undefined;
   readonly environment: Readonly<Record<string, string>>;
+  /** Of the job, for those that share the flags of mount-s3. */
+  readonly mountFlags: readonly string[];
 }
 
 export interface Contender {
@@ -48,6 +50,7 @@ function mountpointArgs(target: Target): readonly string[] {
     ...(prefix === "" ? [] : ["--prefix", prefix]),
     ...(anonymous ? ["--no-sign-request"] : []),
     ...(target.caBundle === undefined ? [] : ["--ca-bundle", target.caBundle]),
+    ...target.mountFlags,
     ...[bucket, directory],
   ];
 }

@@ -15,6 +15,7 @@ import { dropCaches } from "./mounted.ts";
 import { planCells, remainingCells } from "./plan.ts";
 import { endPrograms } from "./processes.ts";
 import { describeChanges } from "./report/compare.ts";
+import { publish } from "./report/markdown.ts";
 import { renderPage } from "./report/page.ts";
 import { describeResult, paintFor } from "./report/terminal.ts";
 import { FORMAT, type RecordedSettings, type Result, readResult, writeResult } from "./result.ts";
@@ -35,7 +36,12 @@ async function main(): Promise<void> {
     process.stdout.write(`${describeChanges(readResult(before), readResult(after), paint)}\n`);
     return;
   }
-  if (given.report !== undefined) return report(readResult(given.report), given.report);
+  if (given.report !== undefined) {
+    const result = readResult(given.report);
+    report(result, given.report);
+    if (given.publish) process.stdout.write(`published in ${publish(result)}\n`);
+    return;
+  }
   const found = await findContenders(PROGRAM, given.dir);
   if (given.list) return list(found);
   if (given.resume === undefined) {

@@ -37,6 +37,7 @@ export async function measureCell(request: CellRequest): Promise<Measurement> {
       anonymous: server.anonymous,
       caBundle: server.caBundle,
       environment: server.environment,
+      mountFlags: job.mountFlags ?? [],
     });
     try {
       return {

@@ -130,7 +130,7 @@ export function descendantsOf(pid: number): number[] {
 
 /** Ends a process: SIGTERM, and SIGKILL when it has not gone after `graceMs`. */
 export async function stop(child: ChildProcess, graceMs = 10_000): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, "exit");
   child.kill("SIGTERM");
   const timer = setTimeout(() => child.kill("SIGKILL"), graceMs);

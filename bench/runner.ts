@@ -112,12 +112,24 @@ interface JobRun {
 
 async function runJob(jobRun: JobRun): Promise<void> {
   const { cells, job, progress, run, state } = jobRun;
-  const link = run.linkOf(job);
   progress.now(`${job.name}: getting ready`, leftOf(jobRun));
-  const server = await run.servers.get(job.server);
+  try {
+    await runOn(await run.servers.get(job.server), jobRun);
+  } catch (error) {
+    if (run.signal.aborted) return;
+    // Whoever has not failed by itself has not been measured for this reason.
+    for (const cell of cells.filter((each) => !state.isDone(each))) {
+      if (!state.hasFailed(cell)) state.failed({ ...cell, message: messageOf(error) });
+    }
+    progress.cell(`${job.name}: FAILED: ${messageOf(error)}`);
+  }
+}
+
+async function runOn(server: Server, jobRun: JobRun): Promise<void> {
+  const { cells, job, run, state } = jobRun;
   state.serves(server);
   await loadFor(jobRun, server);
-  const way = await linked(server.url, link);
+  const way = await linked(server.url, run.linkOf(job));
   try {
     for (const cell of cells) {
       if (run.signal.aborted) break;
@@ -128,6 +140,10 @@ async function runJob(jobRun: JobRun): Promise<void> {
     await way.close();
     await unload(jobRun, server);
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function runCell(
@@ -141,7 +157,9 @@ async function runCell(
   progress.now(label, leftOf({ job, progress, run, state, ...rest }));
   state.starts(
     contender,
-    contender.command({ ...server, endpointUrl: url, directory: "DIRECTORY" }).join(" "),
+    contender
+      .command({ ...server, endpointUrl: url, directory: "DIRECTORY", mountFlags: [] })
+      .join(" "),
   );
   const begun = performance.now();
   try {
@@ -154,9 +172,8 @@ async function runCell(
     progress.cell(`${label}: ${describeMeasurement(measurement)}`);
   } catch (error) {
     if (run.signal.aborted) return;
-    const message = error instanceof Error ? error.message : String(error);
-    state.failed({ ...cell, message });
-    progress.cell(`${label}: FAILED: ${message}`);
+    state.failed({ ...cell, message: messageOf(error) });
+    progress.cell(`${label}: FAILED: ${messageOf(error)}`);
   }
 }
 

@@ -49,6 +49,11 @@ export function parseArguments(args: readonly string[]) {
       resume: { type: "string", describe: "go on with the run that left this file" },
       compare: { type: "array", string: true, describe: "two results: show what changed" },
       report: { type: "string", describe: "show this result again, and write its page" },
+      publish: {
+        type: "boolean",
+        default: false,
+        describe: "with --report: put the table into docs/PERFORMANCE.md",
+      },
       list: { type: "boolean", default: false, describe: "list jobs and contenders, and end" },
     })
     .example("$0", "everything, with whatever is found")

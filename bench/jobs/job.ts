@@ -65,6 +65,8 @@ export interface Job {
   readonly writes: boolean;
   /** Held back before each request reaches the server. */
   readonly delayMs: number;
+  /** Further flags for ours and for mount-s3, which share them. */
+  readonly mountFlags?: readonly string[];
   /** Loaded once, before the first cell. */
   readonly data?: (sizes: Sizes) => readonly DataSet[];
   /** Loaded before each cell, below its stem. */

@@ -112,11 +112,12 @@ const LATENCIES: readonly Definition[] = [
   })),
 ];
 
+const LARGEST_BLOCK = "--bs=256m";
 const SKIPPING: Definition = {
   ...THROUGHPUT,
   name: "seq_read_skip_17m",
   reads: "large",
-  jobs: [["--rw=read:17m", "--bs=256m", "--numjobs=1"]],
+  jobs: [["--rw=read:17m", LARGEST_BLOCK, "--numjobs=1"]],
 };
 
 const DEFINITIONS = [...READS, SKIPPING, ...WRITES, ...MIXES, ...LATENCIES];
@@ -146,8 +147,14 @@ function argumentsOf(definition: Definition, cell: Cell): string[] {
         ? [`--filename_format=${cell.stem}$jobname.$jobnum.$filenum`, ...size(args)]
         : [`--filename_format=${data.prefix}$jobnum`, `--size=${data.bytes}`];
     const place = [`--name=${definition.name}-${index}`, `--directory=${cell.mounted.directory}`];
-    return [...place, ...files, ...time, ...args];
+    const fitting = args.map((arg) => (data === undefined ? arg : fitted(arg, data.bytes)));
+    return [...place, ...files, ...time, ...fitting];
   });
+}
+
+/** A block is no larger than the file, which may be scaled down. */
+function fitted(arg: string, bytes: number): string {
+  return arg === LARGEST_BLOCK ? `--bs=${Math.min(256 * MIB, bytes)}` : arg;
 }
 
 /** What is written for a time would begin anew at the end of a smaller file, which no object can. */

@@ -10,6 +10,7 @@ import { LIMIT } from "../limit.ts";
 import type { Result } from "../result.ts";
 import { type Chart, sectionsOf } from "./charts.ts";
 import { formatNumber, formatRatio, formatSpread, formatSureRatio } from "./figures.ts";
+import { describeGrowth } from "./growth.ts";
 import { METHOD } from "./method.ts";
 import { type Row, summariseAll, type Verdict } from "./summary.ts";
 import { warningsOf } from "./terminal.ts";
@@ -49,6 +50,7 @@ ${verdicts(rows, settings.baseline)}
 </header>
 <main>
 ${sections.map(({ charts, title }, at) => renderSection(title, charts, at)).join("\n")}
+${growth(result)}
 <section><h2>All figures</h2>${renderRows(rows, settings.baseline)}</section>
 ${failures(result)}
 <section class="text"><h2>Method</h2>${METHOD.map((text) => `<p>${escapeHtml(text)}</p>`).join("")}</section>
@@ -73,7 +75,7 @@ function chartLibrary(): string {
     .replaceAll("</script", "<\\/script");
 }
 
-function describeMachine({ machine }: Result): string {
+export function describeMachine({ machine }: Result): string {
   const { commit, date, kernel, memory, node, processor } = machine;
   return `${date.slice(0, 16).replace("T", " ")} UTC, commit ${commit}; ${processor}, ${memory}, Linux ${kernel}, Node ${node}`;
 }
@@ -146,6 +148,12 @@ function renderRows(rows: readonly Row[], baseline: string): string {
   });
   const head = header.map((title) => `<th scope="col">${escapeHtml(title)}</th>`).join("");
   return `<div class="table" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${body.join("\n")}</tbody></table></div>`;
+}
+
+function growth(result: Result): string {
+  const lines = describeGrowth(result);
+  if (lines.length === 0) return "";
+  return `<section class="text"><h2>What one more costs</h2><ul>${lines.map((line) => `<li>${escapeHtml(line)}</li>`).join("")}</ul></section>`;
 }
 
 function failures({ failures: failed }: Result): string {

@@ -4,6 +4,7 @@ import { stripVTControlCharacters, styleText } from "node:util";
 import { isBusy } from "../machine.ts";
 import type { Measurement, Result } from "../result.ts";
 import { formatNumber, formatRatio, formatSpread, formatSureRatio } from "./figures.ts";
+import { describeGrowth } from "./growth.ts";
 import { type Row, summariseAll, type Verdict } from "./summary.ts";
 
 const COLOURS = { better: "green", worse: "red", even: "yellow" } as const;
@@ -37,7 +38,7 @@ export function describeResult(result: Result, paint: Paint): string {
   );
   return [
     describeRows(rows, settings.baseline, paint),
-    ...[failed, notes, warningsOf(result)].flatMap((lines) =>
+    ...[describeGrowth(result), failed, notes, warningsOf(result)].flatMap((lines) =>
       lines.length === 0 ? [] : [lines.join("\n")],
     ),
   ].join("\n\n");

@@ -48,6 +48,10 @@ export async function startNginx(bucket: string): Promise<NginxServers> {
     stdio: "inherit",
     detached: true,
   });
+  let missing: Error | undefined;
+  nginx.once("error", (error) => {
+    missing = error;
+  });
   const url = `http://127.0.0.1:${port}`;
   const close = async (): Promise<void> => {
     await stop(nginx);
@@ -55,7 +59,10 @@ export async function startNginx(bucket: string): Promise<NginxServers> {
     rmSync(root, { recursive: true, force: true });
   };
   try {
-    await until("nginx", () => answers(`${url}/${bucket}?list-type=2`, nginx));
+    await until("nginx", () => {
+      if (missing !== undefined) throw new Error(`nginx did not start: ${missing.message}`);
+      return answers(`${url}/${bucket}?list-type=2`, nginx);
+    });
   } catch (error) {
     await close();
     throw error;

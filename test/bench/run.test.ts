@@ -20,10 +20,15 @@ interface Finished {
   readonly output: string;
 }
 
-async function bench(args: readonly string[], during?: (child: ChildProcess) => void) {
+async function bench(
+  args: readonly string[],
+  during?: (child: ChildProcess) => void,
+  environment = process.env,
+) {
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     cwd: directory,
+    env: environment,
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
@@ -40,7 +45,7 @@ const run = ["--server", "sandbox", "--sizes", "tiny", "--contenders", "mount-s3
 const jobs = ["--jobs", "read-5m,create-1b,rm-r,first-byte", "--rounds", "2"];
 
 test("measures every job in every round, and leaves nothing mounted", {
-  timeout: 90_000,
+  timeout: 240_000,
 }, async () => {
   const { output, status } = await bench([...run, ...jobs, "--out", path]);
   expect(status, output).toBe(0);
@@ -58,7 +63,7 @@ test("measures every job in every round, and leaves nothing mounted", {
   expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain("mount-s3-ts-bench-");
 });
 
-test("goes on where a run ended, and compares", { timeout: 60_000 }, async () => {
+test("goes on where a run ended, and compares", { timeout: 180_000 }, async () => {
   const whole = readResult(path);
   const partial: Result = { ...whole, measurements: whole.measurements.slice(0, 7) };
   const resumed = join(directory, "resumed.json");
@@ -76,7 +81,7 @@ test("goes on where a run ended, and compares", { timeout: 60_000 }, async () =>
   expect(compared.output).toMatch(/read-5m +mount-s3-ts +\S+ MiB\/s +\S+ MiB\/s +×1\.00/);
 });
 
-test("keeps what was measured when it is interrupted", { timeout: 60_000 }, async () => {
+test("keeps what was measured when it is interrupted", { timeout: 180_000 }, async () => {
   const stopped = join(directory, "stopped.json");
   let sent = false;
   const { output, status } = await bench([...run, ...jobs, "--out", stopped], (child) => {
@@ -89,6 +94,23 @@ test("keeps what was measured when it is interrupted", { timeout: 60_000 }, asyn
   expect(failures).toEqual([]);
   expect(measurements.length).toBeGreaterThanOrEqual(1);
   expect(measurements.length).toBeLessThan(8);
+});
+
+test("tells what cannot be measured, and measures the rest", { timeout: 180_000 }, async () => {
+  const out = join(directory, "partial.json");
+  const environment = { ...process.env, MINIO_BIN: join(directory, "missing") };
+  const { output, status } = await bench(
+    [...run.slice(2), "--jobs", "create-1b,start@sandbox", "--rounds", "1", "--out", out],
+    undefined,
+    environment,
+  );
+  expect(status, output).toBe(0);
+  const { failures, measurements } = readResult(out);
+  expect(failures).toEqual([
+    expect.objectContaining({ job: "create-1b", contender: "mount-s3-ts" }),
+  ]);
+  expect(failures[0]?.message).toContain("did not start");
+  expect(measurements.map(({ job }) => job)).toEqual(["start@sandbox"]);
 });
 
 test.each([

@@ -107,7 +107,7 @@ describe("a run", () => {
     return { status: child.exitCode, output };
   }
 
-  test("prints a figure and a verdict for everything", { timeout: 60_000 }, async () => {
+  test("prints a figure and a verdict for everything", { timeout: 180_000 }, async () => {
     const { output, status } = await bench([BUCKET, "--json"]);
     expect(status, output).toBe(0);
     const { peakMemoryMib, results } = JSON.parse(output);
@@ -121,7 +121,7 @@ describe("a run", () => {
     expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain("mount-s3-ts-bench-");
   });
 
-  test("leaves nothing when it is interrupted", { timeout: 60_000 }, async () => {
+  test("leaves nothing when it is interrupted", { timeout: 180_000 }, async () => {
     let sent = false;
     const { output, status } = await bench([BUCKET], (text, pid) => {
       if (sent || !text.includes("create a small file")) return;

@@ -1,0 +1,82 @@
+/** Puts the table of a result into docs/PERFORMANCE.md, between two marks. */
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Result } from "../result.ts";
+import { formatNumber, formatRatio, formatSpread, formatSureRatio } from "./figures.ts";
+import { describeGrowth } from "./growth.ts";
+import { describeMachine } from "./page.ts";
+import { type Row, summariseAll } from "./summary.ts";
+import { warningsOf } from "./terminal.ts";
+
+const DOCUMENT = join(import.meta.dirname, "../../docs/PERFORMANCE.md");
+const BEGIN = "<!-- figures: written by npm run bench -- --report FILE --publish -->";
+const END = "<!-- end of figures -->";
+
+export function publish(result: Result): string {
+  writeFileSync(DOCUMENT, withFigures(readFileSync(DOCUMENT, "utf8"), result));
+  return DOCUMENT;
+}
+
+/** `document` with what stands between the marks replaced. */
+export function withFigures(document: string, result: Result): string {
+  const [before, rest] = document.split(BEGIN);
+  const after = rest?.split(END)[1];
+  if (before === undefined || after === undefined) {
+    throw new Error(`docs/PERFORMANCE.md has no place for figures: it lacks "${BEGIN}"`);
+  }
+  return `${before}${BEGIN}\n\n${renderFigures(result)}\n\n${END}${after}`;
+}
+
+function renderFigures(result: Result): string {
+  const { baseline, rounds, seed, sizes } = result.settings;
+  const versions = result.contenders.map(({ name, note, version }) => {
+    const more = note === undefined ? "" : ` (${note})`;
+    return `- ${name}: ${version}${more}`;
+  });
+  const failed = result.failures.map(
+    ({ contender, job, message }) => `- failed: ${job}, ${contender}: ${oneLine(message)}`,
+  );
+  const warnings = warningsOf(result).map((line) => `> **${line}**`);
+  const origin = `Measured ${describeMachine(result)}. ${rounds} rounds, seed ${seed}, sizes \`${sizes}\`; × is the ratio to ${baseline}.`;
+  const blocks = [
+    [origin],
+    warnings,
+    table(summariseAll(result), baseline),
+    describeGrowth(result).map((line) => `- ${line}`),
+    versions,
+    failed,
+  ];
+  return blocks
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n");
+}
+
+function table(rows: readonly Row[], baseline: string): string[] {
+  const header = [
+    "job",
+    "contender",
+    "median",
+    "least – most",
+    `to ${baseline}`,
+    "CPU-s",
+    "peak MiB",
+  ];
+  const lines = rows.map((row) => [
+    row.job,
+    row.contender,
+    `${formatNumber(row.value.median)} ${row.unit}`,
+    formatSpread(row.value),
+    row.verdict === "better" ? `**${formatSureRatio(row.ratio)}**` : formatSureRatio(row.ratio),
+    `${row.cpu.median.toFixed(2)}${row.cpuIsPerGib ? "/GiB" : ""} ${formatRatio(row.cpuRatio)}`,
+    `${row.peakMemoryMib.median.toFixed(0)} ${formatRatio(row.memoryRatio)}`,
+  ]);
+  return [header, header.map(() => "---"), ...lines].map(
+    (cells) => `| ${cells.map((cell) => cell.trim()).join(" | ")} |`,
+  );
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ").slice(0, 200);
+}
