@@ -3,24 +3,17 @@
  * model expects of it. Behind each step the whole tree and the bucket's keys are compared.
  */
 
-import { constants } from "node:fs";
 import type fc from "fast-check";
 import { expect } from "vitest";
 
-import { compareKeys } from "../../src/inode/name.ts";
 import { errnoName } from "../rigs/errno-names.ts";
 import type { Subject } from "./subject.ts";
-import type { HandleModel, TreeModel, WriterModel } from "./tree-model.ts";
+import { type HandleModel, TreeModel } from "./tree-model.ts";
 
 export type Step = fc.AsyncCommand<TreeModel, Subject>;
 
-const { O_CREAT, O_EXCL, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
-
-/** Longer than any entry lives, so that the mount may not believe what it knew. */
-export const LATER_MS = 2000;
-
 /** "ok", or the name of the errno. */
-async function outcomeOf(call: Promise<unknown>): Promise<string> {
+export async function outcomeOf(call: Promise<unknown>): Promise<string> {
   try {
     await call;
     return "ok";
@@ -40,12 +33,17 @@ async function compareDirectory(
   const shown = listed.map(({ name, kind, sizeBytes }) =>
     kind === "file" ? `${name} ${sizeBytes}` : `${name}/`,
   );
-  expect(shown.sort(compareKeys), `the entries of ${JSON.stringify(directory)}`).toEqual(
+  expect(shown.sort(TreeModel.compare), `the entries of ${JSON.stringify(directory)}`).toEqual(
     model.list(directory),
   );
-  for (const { name, kind } of listed) {
-    if (kind === "file") continue;
-    await compareDirectory(model, subject, directory === "" ? name : `${directory}/${name}`);
+  for (const { name, kind, ino } of listed) {
+    const path = directory === "" ? name : `${directory}/${name}`;
+    if (kind === "directory") {
+      await compareDirectory(model, subject, path);
+      continue;
+    }
+    expect(model.goneInos.has(ino), `${path} has the inode of a version that is gone`).toBe(false);
+    model.seenInos.set(path, ino);
   }
 }
 
@@ -60,7 +58,7 @@ interface StepOptions {
 /** Steps that ran, over all sequences. */
 export const tally = { steps: 0 };
 
-function step(
+export function step(
   name: string,
   run: (model: TreeModel, subject: Subject) => Promise<void>,
   { settles = false, leaves = false, check = () => true }: StepOptions = {},
@@ -71,10 +69,11 @@ function step(
       tally.steps++;
       model.trace.push(name);
       await run(model, subject);
-      if (settles || (leaves && subject.clockRuns)) await elapse(model, subject, LATER_MS);
+      if (settles || (leaves && subject.clockRuns))
+        await elapse(model, subject, model.rules.laterMs);
       await compareDirectory(model, subject, "");
       expect(await subject.keys(), "the keys in the bucket").toEqual(
-        [...model.keys.keys()].sort(compareKeys),
+        [...model.keys.keys()].sort(TreeModel.compare),
       );
     },
     toString: () => name,
@@ -88,6 +87,10 @@ async function elapse(model: TreeModel, subject: Subject, ms: number): Promise<v
 
 export const pass = (ms: number): Step =>
   step(`${ms} ms pass`, (model, subject) => elapse(model, subject, ms));
+
+/** As it does when memory is short; nothing is to change by it. */
+export const forget = (): Step =>
+  step("the kernel forgets the directories", async (_, subject) => subject.forget());
 
 export const storeBehind = (key: string, content: string): Step =>
   step(
@@ -107,82 +110,6 @@ export const removeBehind = (key: string): Step =>
       model.remove(key);
     },
     { settles: true, check: ({ keys }) => keys.has(key) },
-  );
-
-/** Opens a path to write it, and keeps it open. */
-export const create = (path: string, how: { truncate: boolean; exclusive: boolean }): Step => {
-  const words = [
-    "O_CREAT|O_WRONLY",
-    ...(how.truncate ? ["O_TRUNC"] : []),
-    ...(how.exclusive ? ["O_EXCL"] : []),
-  ];
-  return step(`open ${path} with ${words.join("|")}`, async (model, subject) => {
-    const flags = O_CREAT | O_WRONLY | (how.truncate ? O_TRUNC : 0) | (how.exclusive ? O_EXCL : 0);
-    const expected = expectedOfCreate(model, path, how);
-    const opening = subject.tree.open(path, flags);
-    const outcome = await outcomeOf(opening);
-    expect(expected, `opening ${path}: ${outcome}`).toContain(outcome);
-    if (outcome !== "ok") return;
-    const writer: WriterModel = {
-      kind: "writer",
-      path,
-      content: "",
-      status: "open",
-      failure: "",
-      contested: false,
-    };
-    model.writers.set(path, writer);
-    keep(model, subject, { handle: writer, file: await opening });
-  });
-};
-
-function expectedOfCreate(
-  model: TreeModel,
-  path: string,
-  how: { truncate: boolean; exclusive: boolean },
-): readonly string[] {
-  const obstacle = model.obstacle(path);
-  if (obstacle !== undefined) return [obstacle];
-  const kind = model.kind(path);
-  if (kind === undefined) return ["ok"];
-  if (how.exclusive) return ["EEXIST"];
-  if (kind === "directory") return ["EISDIR"];
-  if (model.writers.has(path) || !how.truncate || !model.rules.allowOverwrite) return ["EPERM"];
-  const readers = model.readersOf(path);
-  if (readers === "doubtful") return ["ok", "EPERM"];
-  return [readers === "some" ? "EPERM" : "ok"];
-}
-
-function keep(
-  model: TreeModel,
-  subject: Subject,
-  opened: {
-    readonly handle: HandleModel;
-    readonly file: Awaited<ReturnType<Subject["tree"]["open"]>>;
-  },
-): void {
-  const number = Math.max(0, ...model.handles.keys()) + 1;
-  model.handles.set(number, opened.handle);
-  subject.files.set(number, opened.file);
-}
-
-/** Opens a path to read it, and keeps it open. */
-export const openToRead = (path: string): Step =>
-  step(
-    `open ${path} with O_RDONLY`,
-    async (model, subject) => {
-      const expected =
-        model.obstacle(path) ??
-        (model.kind(path) === undefined ? "ENOENT" : model.writers.has(path) ? "EPERM" : "ok");
-      const opening = subject.tree.open(path, O_RDONLY);
-      expect(await outcomeOf(opening), `opening ${path}`).toBe(expected);
-      if (expected !== "ok") return;
-      const content = model.content(path);
-      const handle = { kind: "reader", path, content, identity: "current" } as const;
-      keep(model, subject, { handle: { ...handle }, file: await opening });
-    },
-    // A directory can be opened too, which is another thing.
-    { check: (model) => model.kind(path) !== "directory" },
   );
 
 /** A step with one of the open handles, whichever `pick` falls on. */
@@ -216,6 +143,7 @@ export const write = (pick: number, data: string, displacement: number): Step =>
     const writing = fileOf(subject, number).write(Buffer.from(data), offset);
     expect(await outcomeOf(writing), `writing to ${handle.path}`).toBe(expected);
     if (handle.kind !== "writer" || handle.status !== "open") return;
+    handle.isIdle = false;
     if (expected === "ok") handle.content += data;
     else model.abandon(handle, expected);
   });
@@ -231,17 +159,60 @@ export const read = (pick: number, offset: number, byteCount: number): Step =>
     const { model, subject, number, handle } = use;
     const reading = fileOf(subject, number).read(offset, byteCount);
     const outcome = await outcomeOf(reading);
+    const slice = handle.content.slice(offset, offset + byteCount);
     if (handle.kind === "writer") {
+      // The kernel has pages of what it has written, and may read those where O_RDWR lets it.
+      const expected = subject.cachesPages ? ["EBADF", "ok"] : ["EBADF"];
+      expect(expected, `reading ${handle.path}: ${outcome}`).toContain(outcome);
+      if (outcome === "ok") expect((await reading).toString()).toBe(slice);
+      return;
+    }
+    if (handle.use === "maybe") handle.use = outcome === "EBADF" ? "superseded" : "active";
+    if (handle.use === "superseded") {
       expect(outcome, `reading ${handle.path}`).toBe("EBADF");
       return;
     }
+    handle.use = "active";
     const now = model.keys.get(handle.path);
     const expected = now === handle.content ? "ok" : now === undefined ? "EIO" : "ESTALE";
     const isBeyond = offset >= handle.content.length;
     const mayShowOld = subject.cachesPages || isBeyond;
     expect(expected === "ok" || !mayShowOld ? [expected] : [expected, "ok"]).toContain(outcome);
     if (outcome !== "ok") return;
-    expect((await reading).toString()).toBe(handle.content.slice(offset, offset + byteCount));
+    expect((await reading).toString()).toBe(slice);
+  });
+
+/** fstat(2): an open file is what was opened, whatever its name stands for by now. */
+export const statHandle = (pick: number): Step =>
+  withHandle("fstat", pick, async ({ subject, number, handle }) => {
+    if (handle.kind === "writer" ? handle.status !== "open" : handle.use !== "active") return;
+    const { kind, sizeBytes } = await fileOf(subject, number).stat();
+    expect({ kind, sizeBytes }).toEqual({ kind: "file", sizeBytes: handle.content.length });
+  });
+
+/** A child that was forked while the file was open ends, which closes its copy of the descriptor. */
+export const closeCopy = (pick: number): Step =>
+  withHandle("a child closes its copy of", pick, async ({ subject, number, handle }) => {
+    const outcome = await outcomeOf(fileOf(subject, number).closeCopyOfChild());
+    const hasFailed = handle.kind === "writer" && handle.status === "failed";
+    expect(outcome, `closing ${handle.path}`).toBe(hasFailed ? handle.failure : "ok");
+    if (handle.kind === "writer") handle.isIdle = handle.status === "open";
+    else if (handle.use === "active") handle.use = "idle";
+  });
+
+/** A copy that dup(2) made is closed: what was written is stored by then, and takes no more. */
+export const closeDuplicate = (pick: number): Step =>
+  withHandle("close a duplicate of", pick, async ({ model, subject, number, handle }) => {
+    const outcome = await outcomeOf(subject.closeDuplicate(number));
+    if (handle.kind === "reader") {
+      expect(outcome, `closing ${handle.path}`).toBe("ok");
+      if (handle.use === "active") handle.use = "idle";
+    } else if (handle.status === "open" && handle.content === "") {
+      expect(outcome, `closing ${handle.path}`).toBe("ok");
+      handle.isIdle = true;
+    } else {
+      noteEnd(model, handle, outcome);
+    }
   });
 
 export const sync = (pick: number): Step =>
@@ -249,6 +220,21 @@ export const sync = (pick: number): Step =>
     const outcome = await outcomeOf(fileOf(subject, number).sync());
     noteEnd(model, handle, outcome);
   });
+
+/**
+ * Whether what is idle at `path` kept a later operation, with this outcome, from beginning: it is stored
+ * first, which may fail.
+ */
+export function failsToEnd(model: TreeModel, path: string, outcome: string): boolean {
+  const writer = model.writers.get(path);
+  if (writer?.isIdle !== true) return false;
+  if (writer.contested && outcome === "EEXIST") {
+    model.abandon(writer, outcome);
+    return true;
+  }
+  model.commit(writer);
+  return false;
+}
 
 /** What close or fsync of a writer stores, and what it may answer. */
 function noteEnd(model: TreeModel, handle: HandleModel, outcome: string): void {
@@ -305,7 +291,8 @@ export const stat = (path: string): Step =>
 
 export const makeDirectory = (path: string): Step =>
   step(`mkdir ${path}`, async (model, { tree }) => {
-    const expected = model.obstacle(path) ?? (model.kind(path) === undefined ? "ok" : "EEXIST");
+    const free = model.rules.readOnly ? "EROFS" : "ok";
+    const expected = model.obstacle(path) ?? (model.kind(path) === undefined ? free : "EEXIST");
     expect(await outcomeOf(tree.mkdir(path)), `mkdir ${path}`).toBe(expected);
     if (expected === "ok") model.localDirectories.add(path);
   });
@@ -327,6 +314,7 @@ function expectedOfRmdir(model: TreeModel, path: string): string {
   const kind = model.kind(path);
   if (kind === undefined) return "ENOENT";
   if (kind === "file") return "ENOTDIR";
+  if (model.rules.readOnly) return "EROFS";
   if (model.hasLocalInside(path)) return "ENOTEMPTY";
   if (model.localDirectories.has(path)) return "ok";
   if (!model.rules.allowDelete) return "EPERM";
@@ -338,12 +326,19 @@ export const unlink = (path: string): Step =>
   step(
     `unlink ${path}`,
     async (model, { tree }) => {
+      const outcome = await outcomeOf(tree.unlink(path));
+      if (mayUnlink(model, path) && failsToEnd(model, path, outcome)) return;
       const expected = expectedOfUnlink(model, path);
-      expect(await outcomeOf(tree.unlink(path)), `unlink ${path}`).toBe(expected);
+      expect(outcome, `unlink ${path}`).toBe(expected);
       if (expected === "ok") model.unlink(path);
     },
     { leaves: true },
   );
+
+function mayUnlink(model: TreeModel, path: string): boolean {
+  const { allowDelete, readOnly } = model.rules;
+  return allowDelete && !readOnly && model.obstacle(path) === undefined;
+}
 
 function expectedOfUnlink(model: TreeModel, path: string): string {
   const obstacle = model.obstacle(path);
@@ -351,6 +346,7 @@ function expectedOfUnlink(model: TreeModel, path: string): string {
   const kind = model.kind(path);
   if (kind === undefined) return "ENOENT";
   if (kind === "directory") return "EISDIR";
+  if (model.rules.readOnly) return "EROFS";
   return model.rules.allowDelete && !model.writers.has(path) ? "ok" : "EPERM";
 }
 
@@ -359,7 +355,8 @@ export const rename = (from: string, to: string): Step =>
   step(
     `rename ${from} to ${to}`,
     async (model, { tree }) => {
-      const expected = model.rules.allowDelete ? "EXDEV" : "ENOSYS";
+      const { allowDelete, readOnly } = model.rules;
+      const expected = readOnly ? "EROFS" : allowDelete ? "EXDEV" : "ENOSYS";
       expect(await outcomeOf(tree.rename(from, to)), `rename of ${from}`).toBe(expected);
     },
     {
@@ -380,17 +377,26 @@ export const truncate = (path: string, sizeBytes: number): Step =>
     else if (kind === "directory") expect(outcome, `truncate of ${path}`).toBe("EISDIR");
     else {
       const isSame = model.content(path).length === sizeBytes;
-      expect(outcome, `truncate of ${path}`).toBe(isSame ? "ok" : "EPERM");
+      expect(outcome, `truncate of ${path}`).toBe(
+        isSame ? "ok" : model.rules.readOnly ? "EROFS" : "EPERM",
+      );
     }
   });
 
+const TIME_MS = 1e12;
+
 export const setAttributes = (path: string, what: "times" | "mode"): Step =>
   step(`set the ${what} of ${path}`, async (model, { tree }) => {
-    const setting = what === "times" ? tree.utimes(path, 1e12, 1e12) : tree.chmod(path, 0o640);
+    const setting =
+      what === "times" ? tree.utimes(path, TIME_MS, TIME_MS) : tree.chmod(path, 0o640);
     const outcome = await outcomeOf(setting);
     expect(expectedOfSetting(model, path), `setting the ${what} of ${path}: ${outcome}`).toContain(
       outcome,
     );
+    // Times are kept until what was made here is stored.
+    const isLocal = model.writers.has(path) || model.localDirectories.has(path);
+    if (outcome !== "ok" || what === "mode" || !isLocal) return;
+    expect((await tree.stat(path)).mtimeMs, `the time of ${path}`).toBe(TIME_MS);
   });
 
 function expectedOfSetting(model: TreeModel, path: string): readonly string[] {
@@ -398,6 +404,7 @@ function expectedOfSetting(model: TreeModel, path: string): readonly string[] {
   if (kind === undefined) return [model.obstacle(path) ?? "ENOENT"];
   const obstacle = model.obstacle(path);
   if (obstacle !== undefined) return [obstacle];
+  if (model.rules.readOnly) return ["EROFS"];
   if (kind === "directory") {
     // What was made here and has been stored since may still be known as made here.
     return model.localDirectories.has(path) ? ["ok"] : ["ok", "EPERM"];

@@ -4,6 +4,7 @@ import type { FileSystemOptions } from "../../src/fs/index.ts";
 import { errnoOf } from "../../src/fs/index.ts";
 import { compareKeys } from "../../src/inode/name.ts";
 import { list, type Rig, ROOT, rig, walk } from "../fs/rig.ts";
+import { InProcessFile } from "../rigs/in-process-file.ts";
 import { InProcessTree } from "../rigs/in-process-tree.ts";
 import { KernelWalk } from "../rigs/kernel-walk.ts";
 import type { OpenFile, Tree } from "../rigs/rig.ts";
@@ -36,6 +37,17 @@ export class InMemorySubject implements Subject {
     this.#rig.bucket.remove(key);
   }
 
+  async closeDuplicate(number: number): Promise<void> {
+    const file = this.files.get(number);
+    if (!(file instanceof InProcessFile))
+      throw new Error(`handle ${number} is not of this subject`);
+    await file.closeDuplicate();
+  }
+
+  forget(): void {
+    this.#walk.forgetDirectories();
+  }
+
   async keys(): Promise<readonly string[]> {
     return [...this.#rig.bucket.objects.keys()].sort(compareKeys);
   }
@@ -59,7 +71,7 @@ export class InMemorySubject implements Subject {
         throw new Error(`${name} is listed as inode ${listedIno} and found as another`);
       }
       this.#inoMax = Math.max(this.#inoMax, listedIno);
-      listed.push({ name, kind, sizeBytes: entry?.attributes.sizeBytes ?? 0 });
+      listed.push({ name, kind, ino: listedIno, sizeBytes: entry?.attributes.sizeBytes ?? 0 });
     }
     return listed;
   }

@@ -12,7 +12,8 @@ import { check, chosen, making, tellingSteps } from "./checking.ts";
 import { closeHandle, type Step } from "./commands.ts";
 import { InMemorySubject } from "./in-memory-subject.ts";
 import { sequences, keys as someKeys } from "./sequences.ts";
-import { TreeModel } from "./tree-model.ts";
+import { LATER_MS } from "./subject.ts";
+import { type Rules, TreeModel } from "./tree-model.ts";
 
 const STEPS_WANTED = Number(process.env["MODEL_STEPS"] ?? 10_000);
 const STEPS_MAX = 60;
@@ -23,27 +24,54 @@ interface Variant {
   readonly name: string;
   readonly sequence: "alone" | "shared";
   readonly ttl: MetadataTtl;
-  readonly directoryMs: number;
-  readonly allowDelete: boolean;
-  readonly allowOverwrite: boolean;
+  readonly rules: Rules;
 }
 
-const MINIMAL = { ttl: { kind: "minimal" }, directoryMs: 1000 } as const;
-const SECONDS = { ttl: { kind: "seconds", seconds: 60 }, directoryMs: 60_000 } as const;
-const FREE = { allowDelete: true, allowOverwrite: true };
-const STRICT = { allowDelete: false, allowOverwrite: false };
+const FREE = { readOnly: false, allowDelete: true, allowOverwrite: true };
+const STRICT = { readOnly: false, allowDelete: false, allowOverwrite: false };
+
+const MINIMAL = { directoryMs: 1000, laterMs: LATER_MS };
+const MINUTE = { directoryMs: 60_000, laterMs: 120_000 };
+const minimal: MetadataTtl = { kind: "minimal" };
+const minute: MetadataTtl = { kind: "seconds", seconds: 60 };
 
 const VARIANTS: readonly Variant[] = [
-  { name: "shared with others", sequence: "shared", ...MINIMAL, ...FREE },
-  { name: "shared with others, by default", sequence: "shared", ...MINIMAL, ...STRICT },
-  { name: "alone", sequence: "alone", ...MINIMAL, ...FREE },
-  { name: "alone, believing for a minute", sequence: "alone", ...SECONDS, ...FREE },
+  {
+    name: "shared with others",
+    sequence: "shared",
+    ttl: minimal,
+    rules: { ...MINIMAL, ...FREE },
+  },
+  {
+    name: "shared with others by default",
+    sequence: "shared",
+    ttl: minimal,
+    rules: { ...MINIMAL, ...STRICT },
+  },
+  {
+    name: "shared with others, each change a while ago, believing for a minute",
+    sequence: "shared",
+    ttl: minute,
+    rules: { ...MINUTE, ...FREE },
+  },
+  { name: "alone", sequence: "alone", ttl: minimal, rules: { ...MINIMAL, ...FREE } },
+  {
+    name: "alone, believing for a minute",
+    sequence: "alone",
+    ttl: minute,
+    rules: { ...MINUTE, ...FREE },
+  },
   {
     name: "alone, replacing but not deleting",
     sequence: "alone",
-    ...MINIMAL,
-    allowDelete: false,
-    allowOverwrite: true,
+    ttl: minimal,
+    rules: { ...MINIMAL, ...FREE, allowDelete: false },
+  },
+  {
+    name: "read-only, shared with others",
+    sequence: "shared",
+    ttl: minimal,
+    rules: { ...MINIMAL, ...FREE, readOnly: true },
   },
 ];
 
@@ -57,7 +85,7 @@ describe("the mount shows what the model shows, whatever happens", () => {
     const property = fc.asyncProperty(
       fc.integer({ min: 1, max: 5 }),
       someKeys,
-      sequences[variant.sequence]({ stepsMax: STEPS_MAX, truncates: true }),
+      sequences[variant.sequence]({ stepsMax: STEPS_MAX, ownsProcess: true }),
       (pageKeysMax, keys, steps) => runOne(variant, { pageKeysMax, keys, steps }),
     );
     const { name } = variant;
@@ -68,7 +96,7 @@ describe("the mount shows what the model shows, whatever happens", () => {
 });
 
 async function runOne(
-  { allowDelete, allowOverwrite, directoryMs, ttl }: Variant,
+  { rules, ttl }: Variant,
   drawn: {
     readonly pageKeysMax: number;
     readonly keys: readonly (readonly [key: string, content: string])[];
@@ -76,11 +104,12 @@ async function runOne(
   },
 ): Promise<void> {
   const { keys, pageKeysMax, steps } = drawn;
+  const { allowDelete, allowOverwrite, readOnly } = rules;
   const subject = new InMemorySubject(
-    { allowDelete, allowOverwrite, metadataTtl: ttl },
+    { allowDelete, allowOverwrite, readOnly, metadataTtl: ttl },
     { pageKeysMax },
   );
-  const model = new TreeModel({ allowDelete, allowOverwrite, directoryMs }, keys);
+  const model = new TreeModel(rules, keys);
   await tellingSteps(model, `, listed by ${pageKeysMax}`, async () => {
     for (const [key, content] of keys) await subject.store(key, content);
     await fc.asyncModelRun(() => ({ model, real: subject }), steps);

@@ -3,8 +3,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { compareKeys } from "../../src/inode/name.ts";
 import type { OpenFile, Tree, World } from "../rigs/rig.ts";
-import { LATER_MS } from "./commands.ts";
-import type { Listed, Subject } from "./subject.ts";
+import { LATER_MS, type Listed, type Subject } from "./subject.ts";
 
 /** Names and attributes live for a second at most where a mount believes S3 for a moment only. */
 const LIFETIME_MS = 1100;
@@ -32,6 +31,14 @@ export class MountedSubject implements Subject {
     await this.#world.bucket.delete(key);
   }
 
+  async closeDuplicate(): Promise<void> {
+    throw new Error("Node has no dup(2)");
+  }
+
+  forget(): void {
+    throw new Error("the kernel cannot be told to forget");
+  }
+
   async keys(): Promise<readonly string[]> {
     return [...(await this.#world.bucket.keys())].sort(compareKeys);
   }
@@ -49,8 +56,8 @@ export class MountedSubject implements Subject {
     const listed: Listed[] = [];
     for (const { name, kind } of await this.tree.readdir(directory)) {
       const path = directory === "" ? name : `${directory}/${name}`;
-      const { sizeBytes } = await this.tree.stat(path);
-      listed.push({ name, kind, sizeBytes });
+      const { ino, sizeBytes } = await this.tree.stat(path);
+      listed.push({ name, kind, ino, sizeBytes });
     }
     return listed;
   }

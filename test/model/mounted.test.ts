@@ -13,6 +13,7 @@ import { check, chosen, isReplay, making, tellingSteps } from "./checking.ts";
 import { closeHandle } from "./commands.ts";
 import { MountedSubject } from "./mounted-subject.ts";
 import { sequences, keys as someKeys } from "./sequences.ts";
+import { LATER_MS } from "./subject.ts";
 import { TreeModel } from "./tree-model.ts";
 
 const STEPS_WANTED = Number(process.env["MODEL_MOUNTED_STEPS"] ?? 1200);
@@ -21,7 +22,7 @@ const DIRECTORIES = isReplay ? 1 : Math.min(Math.max(12, Math.ceil(STEPS_WANTED 
 const STEPS_MAX = 40;
 /** Sequences that make at least as many steps as wanted. */
 const RUNS_PER_STEP = 1 / 12;
-const FREE = { allowDelete: true, allowOverwrite: true };
+const FREE = { allowDelete: true, allowOverwrite: true, readOnly: false };
 
 interface Variant {
   readonly name: string;
@@ -75,13 +76,14 @@ describe("a kernel mount shows what the model shows, whatever happens", () => {
 function propertyIn(mounted: Mounted, directory: string, { sequence, ttl }: Variant) {
   let run = 0;
   const directoryMs = ttl === "minimal" ? 1000 : ttl * 1000;
+  const rules = { ...FREE, directoryMs, laterMs: LATER_MS };
   return fc.asyncProperty(
     someKeys,
-    sequences[sequence]({ stepsMax: STEPS_MAX, truncates: false }),
+    sequences[sequence]({ stepsMax: STEPS_MAX, ownsProcess: false }),
     async (keys, steps) => {
       const world = await mounted.world(`${directory}-${run++}`);
       const subject = new MountedSubject(world, { believes: ttl !== "minimal" });
-      const model = new TreeModel({ ...FREE, directoryMs }, keys);
+      const model = new TreeModel(rules, keys);
       await Promise.all(keys.map(([key, content]) => subject.store(key, content)));
       try {
         await tellingSteps(model, "", async () => {

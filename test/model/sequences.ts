@@ -3,15 +3,23 @@
 import fc from "fast-check";
 
 import * as commands from "./commands.ts";
+import { open } from "./opening.ts";
 
 const name = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom("a", "b") },
-  { weight: 1, arbitrary: fc.constantFrom("a-", "a.b", "é", "😀") },
+  { weight: 1, arbitrary: fc.constantFrom("a-", "a.b", "é", "\uff61", "😀") },
 );
 const depth = fc.constantFrom(1, 1, 1, 2, 2, 2, 3);
-const path = depth
-  .chain((names) => fc.array(name, { minLength: names, maxLength: names }))
-  .map((names) => names.join("/"));
+const path = fc.oneof(
+  // Some meet more often than others.
+  { weight: 2, arbitrary: fc.constantFrom("a", "a/b") },
+  {
+    weight: 3,
+    arbitrary: depth
+      .chain((names) => fc.array(name, { minLength: names, maxLength: names }))
+      .map((names) => names.join("/")),
+  },
+);
 const content = fc.string({ maxLength: 5, unit: "grapheme-ascii" });
 const key = fc.oneof(
   { weight: 8, arbitrary: path },
@@ -26,12 +34,22 @@ export const keys = fc.uniqueArray(fc.tuple(key, content), {
   selector: ([one]) => one,
 });
 
+const sometimes = fc.constantFrom(false, false, true);
+const flags = fc.record({
+  access: fc.constantFrom("read" as const, "write" as const, "both" as const),
+  create: fc.boolean(),
+  exclusive: sometimes,
+  truncate: sometimes,
+  synchronous: fc.constantFrom(false, false, false, false, true),
+});
+
 /** What a program does in the mount. */
 const within: fc.Arbitrary<commands.Step>[] = [
   fc
-    .tuple(path, fc.boolean(), fc.constantFrom(false, false, true))
-    .map(([p, truncate, exclusive]) => commands.create(p, { truncate, exclusive })),
-  path.map(commands.openToRead),
+    .tuple(path, fc.boolean())
+    .map(([p, isNew]) => open(p, { access: "write", create: true, truncate: !isNew })),
+  path.map((p) => open(p, { access: "read" })),
+  fc.tuple(path, flags).map(([p, how]) => open(p, how)),
   fc
     .tuple(pick, content, fc.constantFrom(0, 0, 0, 0, 0, 1, -1))
     .map(([p, data, by]) => commands.write(p, data === "" ? "x" : data, by)),
@@ -39,6 +57,7 @@ const within: fc.Arbitrary<commands.Step>[] = [
     .tuple(pick, fc.nat(3), fc.integer({ min: 1, max: 9 }))
     .map(([p, o, n]) => commands.read(p, o, n)),
   pick.map(commands.sync),
+  pick.map(commands.statHandle),
   pick.map(commands.close),
   pick.map(commands.close),
   path.map(commands.stat),
@@ -60,18 +79,24 @@ const behind: fc.Arbitrary<commands.Step>[] = [
   path.map(commands.removeBehind),
 ];
 
-/** On a kernel mount another process makes this call, and its birth closes copies of all handles. */
-const truncating = fc.tuple(path, fc.nat(3)).map(([p, size]) => commands.truncate(p, size));
+/** On a kernel mount these take another process, whose birth closes copies of all handles, or are not ours to do. */
+const alone: fc.Arbitrary<commands.Step>[] = [
+  fc.tuple(path, fc.nat(3)).map(([p, size]) => commands.truncate(p, size)),
+  pick.map(commands.closeCopy),
+  fc.constant(null).map(commands.forget),
+  pick.map(commands.closeDuplicate),
+];
 
 const passing = fc.constantFrom(50, 500, 2000).map(commands.pass);
 
 interface Length {
   readonly stepsMax: number;
-  readonly truncates: boolean;
+  /** Whether what other processes do is done here, and does nothing else. */
+  readonly ownsProcess: boolean;
 }
 
-function commandsOf(steps: fc.Arbitrary<commands.Step>[], { stepsMax, truncates }: Length) {
-  return fc.commands(truncates ? [...steps, truncating] : steps, {
+function commandsOf(steps: fc.Arbitrary<commands.Step>[], { stepsMax, ownsProcess }: Length) {
+  return fc.commands(ownsProcess ? [...steps, ...alone] : steps, {
     maxCommands: stepsMax,
     size: "max",
   });

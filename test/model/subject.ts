@@ -5,9 +5,13 @@
 
 import type { OpenFile, Tree } from "../rigs/rig.ts";
 
+/** What a mount that believes S3 for a moment only must have forgotten; a test passes it in less. */
+export const LATER_MS = 2000;
+
 export interface Listed {
   readonly name: string;
   readonly kind: "file" | "directory";
+  readonly ino: number;
   readonly sizeBytes: number;
 }
 
@@ -18,6 +22,10 @@ export interface Subject {
   /** Another client stores an object, or deletes one. */
   store(key: string, content: string): Promise<void>;
   remove(key: string): Promise<void>;
+  /** Closes a copy of a handle's descriptor that dup(2) has made; throws where Node has no dup(2). */
+  closeDuplicate(number: number): Promise<void>;
+  /** The kernel gives back its lookups of directories; throws where it does so only by itself. */
+  forget(): void;
   /** Keys in the bucket, sorted. */
   keys(): Promise<readonly string[]>;
   list(directory: string): Promise<readonly Listed[]>;

@@ -4,15 +4,16 @@
  * an object. It knows nothing of caches, pages or lookup counts.
  */
 
-import { compareKeys, isValidName } from "../../src/inode/name.ts";
-
 export type Kind = "directory" | "file" | undefined;
 
 export interface Rules {
+  readonly readOnly: boolean;
   readonly allowDelete: boolean;
   readonly allowOverwrite: boolean;
   /** How long a directory that this mount emptied stays. */
   readonly directoryMs: number;
+  /** Longer than anything is believed, so that the mount may not rely on what it knew. */
+  readonly laterMs: number;
 }
 
 export interface WriterModel {
@@ -24,6 +25,8 @@ export interface WriterModel {
   failure: string;
   /** Another client has stored the same key since: an object that was taken for new is refused. */
   contested: boolean;
+  /** A copy of the descriptor was closed, and nothing has been written since: whoever comes may store it. */
+  isIdle: boolean;
 }
 
 export interface ReaderModel {
@@ -36,6 +39,11 @@ export interface ReaderModel {
    * the object went and came back, and only a cache knows whether anybody noticed.
    */
   identity: "current" | "replaced" | "doubtful";
+  /**
+   * "idle": a copy of the descriptor was closed, and nothing has been read since, so that a writer need
+   * not wait for it; "superseded": one did not; "maybe": nor can that be told.
+   */
+  use: "active" | "idle" | "superseded" | "maybe";
 }
 
 export type HandleModel = WriterModel | ReaderModel;
@@ -58,9 +66,18 @@ export class TreeModel {
   /** Paths whose objects this mount has stored; whether it remembers that is its own affair. */
   readonly made = new Set<string>();
 
+  /** The inode numbers under which each path's version was seen, and those of versions that are gone. */
+  readonly seenInos = new Map<string, number>();
+  readonly goneInos = new Set<number>();
+
   constructor(rules: Rules, keys: Iterable<readonly [string, string]> = []) {
     this.rules = rules;
     for (const [key, content] of keys) this.keys.set(key, content);
+  }
+
+  /** Bytes of UTF-8 in the order in which S3 lists keys. */
+  static compare(a: string, b: string): number {
+    return Buffer.compare(Buffer.from(a), Buffer.from(b));
   }
 
   kind(path: string): Kind {
@@ -112,12 +129,12 @@ export class TreeModel {
       names.add(path.slice(prefix.length).split("/")[0] ?? "");
     }
     return [...names]
-      .filter(isValidName)
+      .filter((name) => name !== "" && name !== "." && name !== ".." && !name.includes("\0"))
       .map((name) => {
         const kind = this.kind(prefix + name);
         return kind === "file" ? `${name} ${this.content(prefix + name).length}` : `${name}/`;
       })
-      .sort(compareKeys);
+      .sort(TreeModel.compare);
   }
 
   /** Whether the directory has something that only this mount knows of. */
@@ -136,15 +153,24 @@ export class TreeModel {
     );
   }
 
-  /** Readers of what the path stands for now; "doubtful" when that cannot be told. */
+  /** Readers at work on what the path stands for now; "doubtful" when that cannot be told. */
   readersOf(path: string): "none" | "some" | "doubtful" {
     let found: "none" | "doubtful" = "none";
     for (const handle of this.handles.values()) {
-      if (handle.kind !== "reader" || handle.path !== path) continue;
+      if (handle.kind !== "reader" || handle.path !== path || handle.use !== "active") continue;
       if (handle.identity === "current") return "some";
       if (handle.identity === "doubtful") found = "doubtful";
     }
     return found;
+  }
+
+  /** Somebody writes what is there anew: readers that were closed once do not read on. */
+  supersede(path: string): void {
+    for (const handle of this.handles.values()) {
+      if (handle.kind !== "reader" || handle.path !== path || handle.use === "active") continue;
+      if (handle.identity === "current") handle.use = "superseded";
+      else if (handle.identity === "doubtful" && handle.use === "idle") handle.use = "maybe";
+    }
   }
 
   /** An object is there, or is replaced: directories above it are S3's, and hide what is written. */
@@ -161,7 +187,11 @@ export class TreeModel {
 
   /** Another client stores an object. */
   storeBehind(key: string, content: string): void {
-    if (this.keys.get(key) !== content) this.made.delete(key);
+    if (this.keys.get(key) !== content) {
+      this.made.delete(key);
+      const ino = this.writers.has(key) ? undefined : this.seenInos.get(key);
+      if (ino !== undefined) this.goneInos.add(ino);
+    }
     for (const handle of this.handles.values()) {
       if (handle.kind === "writer" && handle.path === key) handle.contested = true;
     }

@@ -88,6 +88,11 @@ export class InProcessFile implements OpenFile {
     await this.#walk.call("flush", (to) => to.flush(this.#fh, CHILD));
   }
 
+  /** This process closes a copy that dup(2) has made. */
+  async closeDuplicate(): Promise<void> {
+    await this.#walk.call("flush", (to) => to.flush(this.#fh, CALLER));
+  }
+
   async close(): Promise<void> {
     try {
       await this.#walk.call("flush", (to) => to.flush(this.#fh, CALLER));
