@@ -1,7 +1,8 @@
 /**
  * Which inodes exist: numbers, lookup counts, and when an inode may be dropped. An inode stays while
  * the kernel counts lookups of it, while it exists in this mount only, while one of its children
- * stays, or, for a short time and in a bounded number, because a listing has just brought it.
+ * stays, or, for a short time and in a bounded number, because a listing has just brought it or this
+ * mount has emptied it.
  */
 
 import { DirectoryInode, type Inode, ROOT_INO } from "./inode.ts";
@@ -65,8 +66,9 @@ export class InodeTable {
   /** Drops what was remembered for long enough. */
   expire(nowMs: number): void {
     for (const inode of this.#remembered) {
-      if (this.#remembered.size <= REMEMBERED_MAX && inode.validUntilMs > nowMs) return;
+      if (this.#remembered.size <= REMEMBERED_MAX && keptUntilMs(inode) > nowMs) return;
       this.#remembered.delete(inode);
+      if (inode.kind === "directory") inode.emptiedUntilMs = 0;
       this.dropIfUnused(inode);
     }
   }
@@ -92,6 +94,11 @@ export class InodeTable {
     let candidate = inode;
     while (candidate !== this.root && candidate.lookups === 0 && !isPinned(candidate)) {
       const { parent, name } = candidate;
+      const isNamed = parent.children.get(name) === candidate;
+      if (isNamed && candidate.kind === "directory" && candidate.emptiedUntilMs > 0) {
+        this.#remembered.add(candidate);
+        return;
+      }
       this.#remembered.delete(candidate);
       this.#byIno.delete(candidate.ino);
       if (parent.unlisted.get(name) === candidate) parent.unlisted.delete(name);
@@ -104,6 +111,12 @@ export class InodeTable {
       if (this.#remembered.has(candidate)) return;
     }
   }
+}
+
+/** A directory that was emptied here exists for a while, though S3 has nothing in it. */
+function keptUntilMs(inode: Inode): number {
+  if (inode.kind === "file") return inode.validUntilMs;
+  return Math.max(inode.validUntilMs, inode.emptiedUntilMs);
 }
 
 function isPinned(inode: Inode): boolean {
