@@ -20,6 +20,7 @@ export class InMemorySubject implements Subject {
   readonly clockRuns = false;
   readonly #rig: Rig;
   readonly #walk: KernelWalk;
+  readonly #directories = new Set<number>();
   #inoMax = 0;
 
   constructor(options: Partial<FileSystemOptions>, bucket: { readonly pageKeysMax: number }) {
@@ -46,6 +47,9 @@ export class InMemorySubject implements Subject {
 
   forget(): void {
     this.#walk.forgetDirectories();
+    // Those that listing them has looked up.
+    for (const ino of this.#directories) this.#rig.fs.forget(ino, Number.MAX_SAFE_INTEGER);
+    this.#directories.clear();
   }
 
   async keys(): Promise<readonly string[]> {
@@ -70,6 +74,7 @@ export class InMemorySubject implements Subject {
       if (found.attributes.ino !== listedIno) {
         throw new Error(`${name} is listed as inode ${listedIno} and found as another`);
       }
+      if (kind === "directory") this.#directories.add(listedIno);
       this.#inoMax = Math.max(this.#inoMax, listedIno);
       listed.push({ name, kind, ino: listedIno, sizeBytes: entry?.attributes.sizeBytes ?? 0 });
     }
