@@ -8,7 +8,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { minioPathOf } from "./scripts/cache-paths.mjs";
 
 /** These mostly wait, for most of a minute: begun last, they would have everything wait. */
-const FIRST = /\/(?:long-outage|rotation)\.test\.ts$/;
+const FIRST = /\/(?:long-outage|rotation|ceph)\.test\.ts$/;
 
 class WaitingFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -227,6 +227,10 @@ function reasonOf(error: unknown): string {
   if (name === "InstanceMetadataV1FallbackError") return "it gave no session token (IMDSv2)";
   // Node quotes the command of credential_process, which may hold a password.
   const plain = message.replace(/^Command failed: .*/, "credential_process failed:");
+  const { httpStatusCode } = ("$metadata" in error ? error.$metadata : {}) as {
+    readonly httpStatusCode?: number;
+  };
+  if (name === "Unknown") return `HTTP ${httpStatusCode}, without a word why`;
   return onOneLine(/Error$/.test(name) ? plain : `${name}: ${plain}`);
 }
 

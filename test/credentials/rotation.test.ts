@@ -19,14 +19,14 @@ import { ServiceGate } from "../rigs/service-gate.ts";
 
 const BUCKET = "under-load";
 const ROLE = "worker";
-/** Stretches all times: 20 makes the outage a minute, and the test a quarter of an hour. */
+/** Stretches all times: 30 makes the outage a minute and more, and the test a quarter of an hour. */
 const SCALE = Number(process.env["CREDENTIALS_TEST_SCALE"] ?? 1);
 const ROTATIONS = 5;
 /** MinIO's sessions end with their token, and are renewed when a quarter to a half of them is left. */
-const LIFE_SECONDS = 8 * SCALE;
+const LIFE_SECONDS = 6 * SCALE;
 /** A session that outlives an outage which begins before it is renewed. */
 const LONG_LIFE_SECONDS = 24 * SCALE;
-const AWAY_MS = 3_000 * SCALE;
+const AWAY_MS = 2_000 * SCALE;
 const READ = pattern(801, 300_000);
 const WRITTEN = pattern(802, 100_000);
 

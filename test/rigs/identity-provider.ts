@@ -3,24 +3,33 @@
  * and RS256 tokens, by a library that this project does not write.
  */
 
+import { execFileSync } from "node:child_process";
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
 
-type SigningKey = Awaited<ReturnType<typeof generateKeyPair>>["privateKey"];
+type SigningKey = Awaited<ReturnType<typeof generateKeyPair>>["privateKey"] | KeyObject;
 
 interface KeyPair {
   readonly id: string;
   readonly signing: SigningKey;
   readonly published: JWK;
+  /** SHA-1 of its certificate, where it has one: by which IAM knows it. */
+  readonly thumbprint?: string;
 }
 
 export interface TokenRequest {
   readonly audience: string;
   readonly lifeSeconds: number;
+  readonly subject?: string;
 }
+
+/** The service account that tokens speak for. */
+export const SUBJECT = "system:serviceaccount:default:s3-user";
 
 export class IdentityProvider {
   /** Every token that was ever signed: none of them may be seen anywhere. */
@@ -36,8 +45,11 @@ export class IdentityProvider {
     });
   }
 
-  static async start(): Promise<IdentityProvider> {
-    const provider = new IdentityProvider(await makeKey("key-1"));
+  /** With a directory to make it in, the key has a certificate, which Ceph wants to see. */
+  static async start(certificateDirectory?: string): Promise<IdentityProvider> {
+    const key =
+      certificateDirectory === undefined ? makeKey("key-1") : certified(certificateDirectory);
+    const provider = new IdentityProvider(await key);
     provider.#server.listen(0, "127.0.0.1");
     await once(provider.#server, "listening");
     return provider;
@@ -45,6 +57,10 @@ export class IdentityProvider {
 
   get issuer(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  get thumbprint(): string {
+    return this.#key.thumbprint ?? "";
   }
 
   get configurationUrl(): string {
@@ -64,12 +80,13 @@ export class IdentityProvider {
   }
 
   /** A token of a service account; ends in the past with a negative life. */
-  async sign({ audience, lifeSeconds }: TokenRequest, key = this.#key): Promise<string> {
+  async sign(request: TokenRequest, key = this.#key): Promise<string> {
+    const { audience, lifeSeconds, subject = SUBJECT } = request;
     const nowSeconds = Math.floor(Date.now() / 1000);
     const token = await new SignJWT({})
       .setProtectedHeader({ alg: "RS256", kid: key.id })
       .setIssuer(this.issuer)
-      .setSubject("system:serviceaccount:default:s3-user")
+      .setSubject(subject)
       .setAudience(audience)
       .setIssuedAt(nowSeconds)
       .setExpirationTime(nowSeconds + lifeSeconds)
@@ -100,4 +117,17 @@ async function makeKey(id: string): Promise<KeyPair> {
   const { privateKey, publicKey } = await generateKeyPair("RS256");
   const published = { ...(await exportJWK(publicKey)), kid: id, alg: "RS256", use: "sig" };
   return { id, signing: privateKey, published };
+}
+
+async function certified(directory: string): Promise<KeyPair> {
+  const args =
+    "req -x509 -nodes -newkey rsa:2048 -keyout key.pem -out cert.pem -days 2 -subj /CN=issuer";
+  execFileSync("openssl", args.split(" "), { cwd: directory, stdio: "pipe" });
+  const certificate = new X509Certificate(readFileSync(join(directory, "cert.pem")));
+  const signing = createPrivateKey(readFileSync(join(directory, "key.pem")));
+  const jwk = await exportJWK(certificate.publicKey);
+  const x5c = [certificate.raw.toString("base64")];
+  const published = { ...jwk, kid: "key-1", alg: "RS256", use: "sig", x5c };
+  const thumbprint = certificate.fingerprint.replaceAll(":", "");
+  return { id: "key-1", signing, published, thumbprint };
 }
