@@ -20,11 +20,13 @@ const HOLD_PROGRAM = fileURLToPath(new URL("../hold-open.js", import.meta.url));
 
 const POINT = { group: "How the cost grows", server: "nginx", writes: false, delayMs: 0 } as const;
 
+export const STREAMS_CURVE = "streams-curve";
+
 /** What each curve shows, by its name; `one` is what grows, where the figure is memory. */
 export const CURVES: Readonly<
   Record<string, { readonly title: string; readonly x: string; readonly one?: string }>
 > = {
-  "streams-curve": { title: "Throughput of sequential readers", x: "readers" },
+  [STREAMS_CURVE]: { title: "Throughput of sequential readers", x: "readers" },
   "listing-time": { title: "ls -f of one directory", x: "names" },
   "names-memory": {
     ...{ title: "Memory after ls -l of one directory", x: "names" },
@@ -133,9 +135,9 @@ function openPoint(count: number): Job {
 export const CURVE_POINTS: readonly Job[] = [
   ...STREAMS.map((streams) =>
     sequentialRead(streams, {
-      name: `streams-curve-${streams}`,
+      name: `${STREAMS_CURVE}-${streams}`,
       direct: false,
-      curve: "streams-curve",
+      curve: STREAMS_CURVE,
     }),
   ),
   ...DIRECTORY_SIZES.flatMap(directoryPoints),

@@ -3,7 +3,7 @@
  * Chart.js, in the colours of the reader's theme.
  */
 
-import { CURVES } from "../jobs/curves.ts";
+import { CURVES, STREAMS_CURVE } from "../jobs/curves.ts";
 import { moreIsBetter } from "../jobs/job.ts";
 import { LIMIT } from "../limit.ts";
 import type { DescribedJob, Result } from "../result.ts";
@@ -54,9 +54,9 @@ export function sectionsOf(result: Result): Section[] {
   const rows = summariseAll(result);
   const sections = [
     ...jobSections(result, rows),
-    { title: "CPU-seconds per GiB moved", charts: cpuCharts(result, rows) },
-    { title: "Throughput against streams", charts: streamCharts(result, rows) },
     { title: "How the cost grows", charts: curveCharts(result, rows) },
+    { title: "Throughput against streams", charts: streamCharts(result, rows) },
+    { title: "CPU-seconds per GiB moved", charts: cpuCharts(result, rows) },
     { title: "Latency", charts: latencyCharts(result) },
     { title: "Memory over time", charts: memoryCharts(result) },
   ];
@@ -64,11 +64,14 @@ export function sectionsOf(result: Result): Section[] {
 }
 
 function jobSections(result: Result, rows: readonly Row[]): Section[] {
-  const plain = result.jobs.filter(({ point }) => point === undefined || !(point.curve in CURVES));
-  return [...groupBy(plain, ({ group }) => group)].map(([title, ofGroup]) => ({
+  return [...groupBy(jobsOutsideCurves(result), ({ group }) => group)].map(([title, ofGroup]) => ({
     title,
     charts: ofGroup.flatMap((job) => barsOf(job, rows, describeLimit(result, job.name, rows))),
   }));
+}
+
+function jobsOutsideCurves({ jobs }: Result): DescribedJob[] {
+  return jobs.filter(({ point }) => point === undefined || !(point.curve in CURVES));
 }
 
 /** What the limit is made of, and how near to it the first contender comes. */
@@ -112,8 +115,8 @@ function barsOf(
   ];
 }
 
-function cpuCharts({ jobs }: Result, rows: readonly Row[]): Bars[] {
-  return jobs.flatMap((job) => {
+function cpuCharts(result: Result, rows: readonly Row[]): Bars[] {
+  return jobsOutsideCurves(result).flatMap((job) => {
     const own = rows.filter((row) => row.job === job.name && row.cpuIsPerGib);
     if (own.length === 0) return [];
     return {
@@ -142,16 +145,40 @@ function streamCharts(result: Result, rows: readonly Row[]): Lines[] {
 }
 
 function curveCharts(result: Result, rows: readonly Row[]): Lines[] {
-  return Object.entries(CURVES).flatMap(([curve, { title, x }]) =>
-    linesOf(result, rows, { curve, title, x }),
-  );
+  return Object.entries(CURVES).flatMap(([curve, { title, x }]) => [
+    ...linesOf(result, rows, { curve, title, x }),
+    ...(curve === STREAMS_CURVE ? costsOfStreams(result, rows, x) : []),
+  ]);
+}
+
+function costsOfStreams(result: Result, rows: readonly Row[], x: string): Lines[] {
+  const cpu: Measure = { unit: "CPU-s/GiB", of: (row) => row.cpu.median };
+  const memory: Measure = { unit: "MiB", of: (row) => row.peakMemoryMib.median };
+  const curve = STREAMS_CURVE;
+  return [
+    ...linesOf(result, rows, { curve, title: "CPU of sequential readers", x, measure: cpu }),
+    ...linesOf(result, rows, { curve, title: "Peak memory of readers", x, measure: memory }),
+  ];
+}
+
+/** What of a row is drawn, where it is not the job's own figure. */
+interface Measure {
+  readonly unit: string;
+  readonly of: (row: Row) => number;
+}
+
+interface Curve {
+  readonly curve: string;
+  readonly title: string;
+  readonly x: string;
+  readonly measure?: Measure;
 }
 
 /** One line for each contender through all jobs of the curve; none where there is but one point. */
 function linesOf(
   { jobs }: Result,
   rows: readonly Row[],
-  { curve, title, x }: { readonly curve: string; readonly title: string; readonly x: string },
+  { curve, measure, title, x }: Curve,
 ): Lines[] {
   const points = jobs.flatMap((job) => {
     if (job.point?.curve !== curve || job.delayMs > 0) return [];
@@ -159,11 +186,12 @@ function linesOf(
     return rows.filter((row) => row.job === job.name).map((row) => ({ at, row }));
   });
   if (new Set(points.map(({ at }) => at)).size < 2) return [];
-  const unit = points[0]?.row.unit ?? "";
+  const unit = measure?.unit ?? points[0]?.row.unit ?? "";
+  const valueIn = measure?.of ?? ((row: Row) => row.value.median);
   const lines = [...groupBy(points, ({ row }) => row.contender)].map(([contender, own]) => ({
     contender,
     points: own
-      .map(({ at, row }) => [at, row.value.median] as const)
+      .map(({ at, row }) => [at, valueIn(row)] as const)
       .sort(([one], [other]) => one - other),
   }));
   const caption = `median of the rounds, ${unit}`;
@@ -200,8 +228,9 @@ function latencyCharts({ jobs, measurements }: Result): Lines[] {
 /** Only where a job lasted long enough to see something. */
 const SECONDS_MIN = 0.3;
 
-function memoryCharts({ jobs, measurements }: Result): Lines[] {
-  return jobs.flatMap(({ name }) => {
+function memoryCharts(result: Result): Lines[] {
+  const { measurements } = result;
+  return jobsOutsideCurves(result).flatMap(({ name }) => {
     const lines = [...groupBy(measurements, ({ contender }) => contender)].flatMap(
       ([contender, own]) => {
         const last = own.findLast((each) => each.job === name);

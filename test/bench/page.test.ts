@@ -55,6 +55,23 @@ test("memory is drawn over time, and a curve only where it has points", () => {
   });
 });
 
+test("how the cost of readers grows is drawn as throughput, CPU and memory", () => {
+  const [job] = result.jobs;
+  const names = [1, 64].map((x) => ({ x, name: `streams-curve-${x}` }));
+  const sections = sectionsOf({
+    ...result,
+    jobs: names.flatMap(({ name, x }) =>
+      job ? { ...job, name, point: { curve: "streams-curve", x } } : [],
+    ),
+    measurements: names.flatMap(({ name }) =>
+      result.measurements.map((each) => ({ ...each, job: name })),
+    ),
+  });
+  expect(sections.map(({ title }) => title)).toEqual(["How the cost grows"]);
+  const units = sections[0]?.charts.map((chart) => (chart.kind === "lines" ? chart.y : undefined));
+  expect(units).toEqual(["MiB/s", "CPU-s/GiB", "MiB"]);
+});
+
 test("the page loads nothing, and has a canvas for each chart", () => {
   const page = renderPage(result);
   expect(page).toContain("default-src 'none'");
