@@ -12,12 +12,17 @@ import { Child, run, succeed } from "../rigs/child.ts";
 import { expectRefusal } from "../rigs/command-run.ts";
 import { environmentFor, MountProcess, mountCommand } from "../rigs/mount-process.ts";
 import { commandLine, repository } from "../rigs/paths.ts";
+import { testAsRoot } from "../rigs/root.ts";
 import { SandboxProcess } from "../rigs/sandbox-process.ts";
 import { Scratch } from "../rigs/scratch.ts";
 
 const BACKEND = "--fuse-backend=fuse-native";
 const EXIT_TIMEOUT_MS = 20_000;
 const LARGE = pattern(902, 20 * MIB + 7);
+
+const rootTest = testAsRoot(
+  "machines without libfuse 2, and directories that only root mounts over",
+);
 
 let scratch: Scratch;
 let sandbox: SandboxProcess;
@@ -219,7 +224,7 @@ async function expectRefusalWith(
   );
 }
 
-test("without the package, one message says what to install", async () => {
+rootTest("without the package, one message says what to install", async () => {
   const empty = scratch.makeDirectory("empty");
   await expectRefusalWith(empty, join(repository, "node_modules/fuse-native"), [
     "npm install fuse-native@2.2.6",
@@ -227,7 +232,7 @@ test("without the package, one message says what to install", async () => {
   ]);
 });
 
-test("without libfuse 2, one message says what to install", async () => {
+rootTest("without libfuse 2, one message says what to install", async () => {
   const cache = await succeed("/sbin/ldconfig", ["-p"]);
   const library = /libfuse\.so\.2 .*=> (.*)/.exec(cache)?.[1] ?? "";
   const broken = join(scratch.makeDirectory("broken"), "libfuse.so.2");
@@ -253,7 +258,7 @@ test("an inherited descriptor is refused, since libfuse 2 mounts by itself", asy
   );
 });
 
-test("root mounts over a directory with something in it", async () => {
+rootTest("root mounts over a directory with something in it", async () => {
   const directory = scratch.makeDirectory("mount");
   mkdirSync(join(directory, "below"));
   const mount = await MountProcess.start(request(directory));
