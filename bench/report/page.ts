@@ -88,9 +88,7 @@ function warnings(result: Result): string {
 
 /** How often ours is on which side of the baseline, or of each other where it is the baseline. */
 function verdicts(rows: readonly Row[], baseline: string): string {
-  const judged = rows.filter(
-    ({ contender, verdict }) => verdict !== undefined && contender !== LIMIT,
-  );
+  const judged = rows.filter(({ verdict }) => verdict !== undefined);
   const [name] = judged.map((row) => row.contender);
   if (name === undefined) return "";
   const ours = judged.filter((row) => row.contender === name);

@@ -1,6 +1,7 @@
 /** From single measurements to one row for each job and contender: medians, spread, ratios, verdicts. */
 
 import { moreIsBetter, type Unit } from "../jobs/job.ts";
+import { LIMIT } from "../limit.ts";
 import type { Measurement, Result } from "../result.ts";
 import { type Ratio, ratioOf, type Summary, summarise } from "../statistics.ts";
 
@@ -38,7 +39,9 @@ export function summariseAll({ measurements, settings }: Result): Row[] {
     groups.sort(([one], [other]) => placeOf(one) - placeOf(other));
     return groups.flatMap(([contender, own]) => {
       const row = rowOf(own, contender === baseline ? [] : base);
-      return row === undefined ? [] : [{ job, contender, ...row }];
+      if (row === undefined) return [];
+      // A limit is no contender, that it could be better.
+      return [{ job, contender, ...row, ...(contender === LIMIT && { verdict: undefined }) }];
     });
   });
 }

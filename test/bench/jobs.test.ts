@@ -54,6 +54,7 @@ describe("sets", () => {
         ...["time_to_write_one_byte_file", "create_files_100", "create_files_100000"],
       ]),
     );
+    expect(find("seq_read")?.description).toMatch(/; published: 1553 MiB\/s$/);
     expect(find("rand_read_4t_direct")?.description).toBe(
       "fio --rw=randread --bs=256k --direct=1 --numjobs=4",
     );
