@@ -12,6 +12,7 @@ import { IdentityProvider } from "../rigs/identity-provider.ts";
 import { MinioRoles, type Statement } from "../rigs/minio-roles.ts";
 import { environmentFor } from "../rigs/mount-process.ts";
 import { commandLine } from "../rigs/paths.ts";
+import { isRoot } from "../rigs/root.ts";
 import { Scratch } from "../rigs/scratch.ts";
 
 const BUCKET = "clinic";
@@ -106,7 +107,8 @@ test("who may do everything would mount, and nothing is left of what was tried",
     ),
   );
   for (const check of ["kernel", "addon", "/dev/fuse", "permission", "open files", "read-ahead"]) {
-    expect(finished.stdout).toMatch(new RegExp(`^ok +${check}: `, "m"));
+    const verdict = check === "read-ahead" && !isRoot ? "warning" : "ok";
+    expect(finished.stdout).toMatch(new RegExp(`^${verdict} +${check}: `, "m"));
   }
   expect(await bucket.keys()).toEqual(["object"]);
   expect(await bucket.uploads()).toEqual([]);
