@@ -3,7 +3,10 @@
  * and what is said when none has any. Token services that are real: test/credentials/.
  */
 
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -15,6 +18,7 @@ import {
   instanceMetadata,
   MetadataService,
 } from "../rigs/metadata-service.ts";
+import { testAsRoot } from "../rigs/root.ts";
 
 const AGENT_PATH = "/v1/credentials";
 
@@ -198,6 +202,40 @@ describe("a profile", () => {
   });
 });
 
+describe("a web identity", () => {
+  /** The server that STS is looked for at, through a proxy that lets nobody through. */
+  async function sought(variables: Readonly<Record<string, string>>): Promise<string> {
+    let authority = "";
+    const proxy = createServer().listen(0, "127.0.0.1");
+    proxy.on("connect", (request, socket) => {
+      authority = request.url ?? "";
+      socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+    });
+    await once(proxy, "listening");
+    around.set({
+      HTTPS_PROXY: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+      AWS_WEB_IDENTITY_TOKEN_FILE: around.write("token", "a-token"),
+      AWS_ROLE_ARN: "arn:aws:iam::123456789012:role/pod",
+      AWS_MAX_ATTEMPTS: "1",
+      ...variables,
+    });
+    expect(await around.refusal()).toMatch(/web identity: .* gave none: .*proxy/);
+    proxy.close();
+    return authority;
+  }
+
+  test.each([
+    [{}, "sts.us-east-1.amazonaws.com:443"],
+    [{ AWS_DEFAULT_REGION: "eu-west-2" }, "sts.eu-west-2.amazonaws.com:443"],
+    [
+      { AWS_REGION: "eu-west-1", AWS_STS_REGIONAL_ENDPOINTS: "legacy" },
+      "sts.eu-west-1.amazonaws.com:443",
+    ],
+  ])("is shown to STS of the region, through the proxy: %o", async (variables, authority) => {
+    expect(await sought(variables)).toBe(authority);
+  });
+});
+
 describe("the instance", () => {
   test("is asked for a token, the role and its keys, in this order", async () => {
     const instance = await serve(instanceMetadata("my-role", () => keys("INSTANCE")));
@@ -272,19 +310,22 @@ describe("a container", () => {
     }
   });
 
-  test("with a relative URI asks the agent of ECS at its link-local address", async () => {
-    const program = fileURLToPath(new URL("../rigs/link-local.mjs", import.meta.url));
-    const env = {
-      PATH: process.env["PATH"],
-      HOME: around.directory,
-      AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/v2/credentials/task",
-      AWS_CONTAINER_AUTHORIZATION_TOKEN: "task-token",
-    };
-    const args = ["--net", "python3", "-c", WITH_ADDRESS, process.execPath, program];
-    expect(await succeed("unshare", args, { env })).toContain(
-      "TASKKEY from the container's address http://169.254.170.2/v2/credentials/task\n",
-    );
-  });
+  testAsRoot("a network of one's own")(
+    "with a relative URI asks the agent of ECS at its link-local address",
+    async () => {
+      const program = fileURLToPath(new URL("../rigs/link-local.mjs", import.meta.url));
+      const env = {
+        PATH: process.env["PATH"],
+        HOME: around.directory,
+        AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/v2/credentials/task",
+        AWS_CONTAINER_AUTHORIZATION_TOKEN: "task-token",
+      };
+      const args = ["--net", "python3", "-c", WITH_ADDRESS, process.execPath, program];
+      expect(await succeed("unshare", args, { env })).toContain(
+        "TASKKEY from the container's address http://169.254.170.2/v2/credentials/task\n",
+      );
+    },
+  );
 
   test("sends nothing to an address that is neither https nor one of Amazon's", async () => {
     around.set({ AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://192.0.2.1/credentials" });
