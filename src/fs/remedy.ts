@@ -52,7 +52,7 @@ const S3_REMEDIES: Partial<Record<S3ErrorKind, string>> = {
   "no-such-bucket": "unmount, and mount a bucket that exists",
   "invalid-credentials": "check the access key and its secret, and mount again",
   "expired-credentials": "renew the credentials; the mount takes them up by itself",
-  "no-credentials": "provide credentials, or mount a public bucket with --no-sign-request",
+  "no-credentials": "set up or mend one of these; the mount takes up what it gives by itself",
   "clock-skewed": "set the clock of this machine",
   "no-space": "delete what is not needed, or have the quota or the server's disk made larger",
   "wrong-region": "mount with --region and the bucket's region",

@@ -83,7 +83,7 @@ const SOURCES: readonly Source[] = [
       containerUri(environment) === undefined
         ? "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set"
         : undefined,
-    title: ({ environment }) => `the container's address ${containerUri(environment)}`,
+    title: ({ environment }) => `the container's address ${containerAddress(environment)}`,
     ask: async ({ log }) => (await providers()).fromHttp({ logger: warningsTo(log) })(),
   },
   {
@@ -180,6 +180,14 @@ function containerUri(environment: Environment): string | undefined {
   const relative = environment["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
   if (relative) return `http://169.254.170.2${relative}`;
   return environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] || undefined;
+}
+
+/** Without what may be secret: what stands before its host, and behind its path. */
+function containerAddress(environment: Environment): string {
+  const uri = containerUri(environment) ?? "";
+  if (!URL.canParse(uri)) return "that it was given";
+  const { origin, pathname } = new URL(uri);
+  return `${origin}${pathname}`;
 }
 
 type ServiceSettings = Pick<

@@ -328,9 +328,12 @@ describe("a container", () => {
   );
 
   test("sends nothing to an address that is neither https nor one of Amazon's", async () => {
-    around.set({ AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://192.0.2.1/credentials" });
-    expect(await around.refusal()).toMatch(
-      /container: .*192\.0\.2\.1\/credentials gave none: URL not accepted/,
+    const url = "http://user:hunter2@192.0.2.1/credentials?key=hunter3";
+    around.set({ AWS_CONTAINER_CREDENTIALS_FULL_URI: url });
+    const message = await around.refusal();
+    expect(message).toMatch(
+      /container: .* http:\/\/192\.0\.2\.1\/credentials gave none: URL not acc/,
     );
+    expect(message).not.toMatch(/hunter\d/);
   });
 });

@@ -28,6 +28,10 @@ export const VARIABLES: readonly Variable[] = [
     meaning: "Where a container asks for keys, as in ECS and EKS.",
   },
   {
+    names: ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_SSO", "AWS_ENDPOINT_URL_SSO_OIDC"],
+    meaning: "Where tokens are exchanged for keys, instead of Amazon's own services.",
+  },
+  {
     names: ["AWS_EC2_METADATA_DISABLED"],
     meaning: "true: do not ask the instance for keys nor for its region.",
   },
