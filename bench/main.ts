@@ -191,6 +191,9 @@ function report(result: Result, path: string): void {
   process.stdout.write(`\nwritten to ${path} and ${page}\n`);
 }
 
+// Nobody may be listening any more; what is measured is kept all the same.
+process.stdout.on("error", () => {});
+
 try {
   await main();
 } catch (error) {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Contender, Target } from "./contenders.ts";
 import {
+  adopt,
   descendantsOf,
   residentMibOf,
   run,
@@ -47,12 +48,14 @@ export async function mount(
   dropCaches();
   const [command = "", ...args] = contender.command({ ...target, directory });
   const begun = process.hrtime.bigint();
-  const child = spawn(command, args, {
-    stdio: ["ignore", "ignore", "pipe"],
-    // Ctrl-C is for the harness, which unmounts.
-    detached: true,
-    env: { ...process.env, ...target.environment },
-  });
+  const child = adopt(
+    spawn(command, args, {
+      stdio: ["ignore", "ignore", "pipe"],
+      // Ctrl-C is for the harness, which unmounts.
+      detached: true,
+      env: { ...process.env, ...target.environment },
+    }),
+  );
   let complaint = "";
   child.on("error", (error) => {
     complaint = error.message;

@@ -70,6 +70,23 @@ export async function timed(command: string, args: readonly string[]): Promise<n
   return Number(process.hrtime.bigint() - begun) / 1e9;
 }
 
+const companions = new Set<ChildProcess>();
+
+/**
+ * Has a server or a mount end with the harness, however that ends. They are started detached, out of
+ * the reach of Ctrl-C, after which the harness still needs them.
+ */
+export function adopt<Child extends ChildProcess>(child: Child): Child {
+  if (!process.listeners("exit").includes(endCompanions)) process.once("exit", endCompanions);
+  companions.add(child);
+  child.once("exit", () => companions.delete(child));
+  return child;
+}
+
+function endCompanions(): void {
+  for (const child of companions) child.kill("SIGTERM");
+}
+
 /** What a process and its living descendants have used so far. */
 export function usageOf(pid: number): Usage {
   let ticks = 0;

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { run, stop, until } from "../processes.ts";
+import { adopt, run, stop, until } from "../processes.ts";
 import { ObjectStore } from "./object-store.ts";
 import { CREDENTIALS, freePort, LOCAL_REGION, type Server } from "./server.ts";
 
@@ -13,16 +13,18 @@ export async function startMinio(binary: string, bucket: string): Promise<Server
   const data = mkdtempSync(join(tmpdir(), "mount-s3-ts-minio-"));
   mkdirSync(join(data, bucket));
   const port = await freePort();
-  const child = spawn(binary, ["server", "--quiet", "--address", `127.0.0.1:${port}`, data], {
-    stdio: "ignore",
-    detached: true,
-    env: {
-      ...process.env,
-      MINIO_ROOT_USER: CREDENTIALS.AWS_ACCESS_KEY_ID,
-      MINIO_ROOT_PASSWORD: CREDENTIALS.AWS_SECRET_ACCESS_KEY,
-      MINIO_UPDATE: "off",
-    },
-  });
+  const child = adopt(
+    spawn(binary, ["server", "--quiet", "--address", `127.0.0.1:${port}`, data], {
+      stdio: "ignore",
+      detached: true,
+      env: {
+        ...process.env,
+        MINIO_ROOT_USER: CREDENTIALS.AWS_ACCESS_KEY_ID,
+        MINIO_ROOT_PASSWORD: CREDENTIALS.AWS_SECRET_ACCESS_KEY,
+        MINIO_UPDATE: "off",
+      },
+    }),
+  );
   const url = `http://127.0.0.1:${port}`;
   const remove = (): void => rmSync(data, { recursive: true, force: true });
   await untilReady(child, `${url}/minio/health/ready`, remove);
@@ -39,10 +41,12 @@ export async function startMinio(binary: string, bucket: string): Promise<Server
 /** The sandbox of `program`, the main program of mount-s3-ts, with objects in memory. */
 export async function startSandbox(program: string, bucket: string): Promise<Server> {
   const port = await freePort();
-  const child = spawn(
-    process.execPath,
-    [program, "sandbox", "--port", String(port), "--bucket", bucket],
-    { stdio: "ignore", detached: true, env: { ...process.env, ...CREDENTIALS } },
+  const child = adopt(
+    spawn(process.execPath, [program, "sandbox", "--port", String(port), "--bucket", bucket], {
+      stdio: "ignore",
+      detached: true,
+      env: { ...process.env, ...CREDENTIALS },
+    }),
   );
   const url = `http://127.0.0.1:${port}`;
   await untilReady(child, url, () => {});

@@ -16,7 +16,7 @@ import {
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { DataSet } from "../jobs/job.ts";
-import { run, stop, until } from "../processes.ts";
+import { adopt, run, stop, until } from "../processes.ts";
 import { chunksOf } from "./object-store.ts";
 import { CREDENTIALS, freePort, LOCAL_REGION, type Server } from "./server.ts";
 
@@ -40,14 +40,18 @@ export async function startNginx(bucket: string): Promise<NginxServers> {
   ]);
   const configuration = join(root, "nginx.conf");
   writeFileSync(configuration, nginxConfiguration({ root, files, port, tlsPort, listPort }));
-  const lister = spawn(process.execPath, [LIST_PROGRAM, String(listPort), files], {
-    stdio: "ignore",
-    detached: true,
-  });
-  const nginx = spawn("nginx", ["-p", root, "-c", configuration], {
-    stdio: "inherit",
-    detached: true,
-  });
+  const lister = adopt(
+    spawn(process.execPath, [LIST_PROGRAM, String(listPort), files], {
+      stdio: "ignore",
+      detached: true,
+    }),
+  );
+  const nginx = adopt(
+    spawn("nginx", ["-p", root, "-c", configuration], {
+      stdio: "inherit",
+      detached: true,
+    }),
+  );
   let missing: Error | undefined;
   nginx.once("error", (error) => {
     missing = error;

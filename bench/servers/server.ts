@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { DataSet } from "../jobs/job.ts";
-import { stop } from "../processes.ts";
+import { adopt, stop } from "../processes.ts";
 
 export interface Server {
   readonly name: string;
@@ -61,10 +61,12 @@ export async function linked(
   }
   const port = await freePort();
   const { hostname, port: targetPort, protocol } = new URL(url);
-  const child = spawn(
-    process.execPath,
-    [PROXY_PROGRAM, port, hostname, targetPort, delayMs, mibPerSecond ?? 0].map(String),
-    { stdio: ["ignore", "pipe", "inherit"], detached: true },
+  const child = adopt(
+    spawn(
+      process.execPath,
+      [PROXY_PROGRAM, port, hostname, targetPort, delayMs, mibPerSecond ?? 0].map(String),
+      { stdio: ["ignore", "pipe", "inherit"], detached: true },
+    ),
   );
   await once(child.stdout, "data");
   return { url: `${protocol}//127.0.0.1:${port}`, close: () => stop(child) };

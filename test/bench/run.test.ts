@@ -96,6 +96,22 @@ test("keeps what was measured when it is interrupted", { timeout: 180_000 }, asy
   expect(measurements.length).toBeLessThan(8);
 });
 
+test("goes on when nobody listens, and ends its servers", { timeout: 180_000 }, async () => {
+  const out = join(directory, "unheard.json");
+  const args = [...run, "--jobs", "start", "--rounds", "2", "--out", out];
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    stdio: ["ignore", "pipe", "ignore"],
+    cwd: directory,
+  });
+  child.stdout.destroy();
+  await once(child, "exit");
+  expect(child.exitCode).toBe(0);
+  const { contenders, measurements } = readResult(out);
+  expect(measurements.length).toBe(2);
+  const url = /--endpoint-url (\S+)/.exec(contenders[0]?.command ?? "")?.[1] ?? "";
+  await expect(fetch(url)).rejects.toThrow("fetch failed");
+});
+
 test("tells what cannot be measured, and measures the rest", { timeout: 180_000 }, async () => {
   const out = join(directory, "partial.json");
   const environment = { ...process.env, MINIO_BIN: join(directory, "missing") };
