@@ -21,7 +21,7 @@ const STEPS_WANTED = Number(process.env["MODEL_MOUNTED_STEPS"] ?? 1200);
 const DIRECTORIES = isReplay ? 1 : Math.min(Math.max(12, Math.ceil(STEPS_WANTED / 100)), 48);
 const STEPS_MAX = 40;
 /** Sequences that make at least as many steps as wanted. */
-const RUNS_PER_STEP = 1 / 12;
+const RUNS_PER_STEP = 1 / 6;
 const FREE = { allowDelete: true, allowOverwrite: true, readOnly: false };
 
 interface Variant {
