@@ -42,8 +42,14 @@ async function compareDirectory(
       await compareDirectory(model, subject, path);
       continue;
     }
-    expect(model.goneInos.has(ino), `${path} has the inode of a version that is gone`).toBe(false);
-    model.seenInos.set(path, ino);
+    const before = model.seen.get(path);
+    model.seen.delete(path);
+    if (model.writers.has(path)) continue;
+    const content = model.content(path);
+    if (before !== undefined && before.content !== content) {
+      expect(ino, `the inode of another version of ${path}`).not.toBe(before.ino);
+    }
+    model.seen.set(path, { ino, content });
   }
 }
 

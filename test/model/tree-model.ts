@@ -66,9 +66,8 @@ export class TreeModel {
   /** Paths whose objects this mount has stored; whether it remembers that is its own affair. */
   readonly made = new Set<string>();
 
-  /** The inode numbers under which each path's version was seen, and those of versions that are gone. */
-  readonly seenInos = new Map<string, number>();
-  readonly goneInos = new Set<number>();
+  /** What was seen last of each object, under which inode number; not of what was written here since. */
+  readonly seen = new Map<string, { readonly ino: number; readonly content: string }>();
 
   constructor(rules: Rules, keys: Iterable<readonly [string, string]> = []) {
     this.rules = rules;
@@ -187,11 +186,7 @@ export class TreeModel {
 
   /** Another client stores an object. */
   storeBehind(key: string, content: string): void {
-    if (this.keys.get(key) !== content) {
-      this.made.delete(key);
-      const ino = this.writers.has(key) ? undefined : this.seenInos.get(key);
-      if (ino !== undefined) this.goneInos.add(ino);
-    }
+    if (this.keys.get(key) !== content) this.made.delete(key);
     for (const handle of this.handles.values()) {
       if (handle.kind === "writer" && handle.path === key) handle.contested = true;
     }
