@@ -102,9 +102,9 @@ export interface AnswerFacts {
 export function errorOfFacts(name: OperationName, facts: AnswerFacts): S3Error {
   const { code, headers, status } = facts;
   const region = plain(facts.region ?? headers["x-amz-bucket-region"]);
-  const kind = kindOf(code, status, region);
-  const where = kind === "wrong-region" && region !== undefined ? `the bucket is in ${region}` : "";
   const said = plain(facts.message);
+  const kind = kindOf(code, status, region, said);
+  const where = kind === "wrong-region" && region !== undefined ? `the bucket is in ${region}` : "";
   const message = where || ADVICE[kind] || said || `the server answered with HTTP ${status}`;
   return new S3Error(message, {
     kind,
@@ -119,11 +119,18 @@ export function errorOfFacts(name: OperationName, facts: AnswerFacts): S3Error {
   });
 }
 
-function kindOf(code: string | undefined, status: number, region: string | undefined): S3ErrorKind {
+function kindOf(
+  code: string | undefined,
+  status: number,
+  region: string | undefined,
+  said: string | undefined,
+): S3ErrorKind {
   if (code === "AuthorizationHeaderMalformed") {
     return region === undefined ? "invalid-credentials" : "wrong-region";
   }
   const known = KIND_OF_CODE.get(code ?? "") ?? KIND_OF_STATUS.get(status);
+  // MinIO, to --sse where it has no KMS.
+  if (known === "not-implemented" && /encrypt/i.test(said ?? "")) return "encryption-mismatch";
   if (known !== undefined) return known;
   if (status >= 500) return "server-error";
   // A bare 400 is how a HEAD learns that it was signed for another region.

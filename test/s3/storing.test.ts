@@ -263,6 +263,17 @@ test.each([
   await expect(plain).rejects.not.toMatchObject(refused);
 });
 
+test("a server that cannot encrypt is told of as such, whatever else it was sent", async () => {
+  const said = "Server side encryption specified but KMS is not configured";
+  const xml = `<Error><Code>NotImplemented</Code><Message>${said}</Message></Error>`;
+  const client = await connect(answering(() => response(501, {}, xml)));
+  const refused = { kind: "encryption-mismatch", message: expect.stringContaining(said) };
+  const put = { key: "k", body: [Buffer.from("x")], checksum: CRC, ifNoneMatch: "*" } as const;
+  await expect(client.put(put)).rejects.toMatchObject(refused);
+  const created = client.createUpload({ key: "k", checksumAlgorithm: "crc32c" });
+  await expect(created).rejects.toMatchObject(refused);
+});
+
 test("a lost reply to the beginning of an upload is told of, since something may be left", async () => {
   const { lines, log } = recordingLog();
   const script = answering((request) => agree(request));
