@@ -1,5 +1,6 @@
 /** Opens the log that a command line and the environment ask for. */
 
+import { messageOf } from "../base/log.ts";
 import { addonIfAny } from "../native/index.ts";
 import {
   createLogWriter,
@@ -92,7 +93,7 @@ function openFileSink(directory: string, format: typeof formatText): LogSink {
   } catch (error) {
     throw new CliError(
       "failure",
-      `log directory ${directory} cannot be written: ${String(error)}: name another directory, or leave --log-directory out`,
+      `log directory ${directory} cannot be written: ${messageOf(error)}: name another directory, or leave --log-directory out`,
       { cause: error },
     );
   }

@@ -1,9 +1,9 @@
 /**
- * Options as others than the command line write them, turned into its arguments: the list behind `-o`
- * of mount(8) and /etc/fstab, and the list of mountOptions in a PersistentVolume of Kubernetes.
+ * What stands behind `-o`, turned into arguments of the command line: a list as mount(8) and /etc/fstab
+ * write it, or an entry of the mountOptions in a PersistentVolume of Kubernetes.
  *
- *     -o region=eu-west-1,ro,_netdev        ──▶ --region=eu-west-1 --read-only
- *     ["region eu-west-1", "allow-delete"]  ──▶ --region=eu-west-1 --allow-delete
+ *     -o region=eu-west-1,ro,_netdev  ──▶ --region=eu-west-1 --read-only
+ *     -o "--region eu-west-1"         ──▶ --region=eu-west-1
  */
 
 import { RefusedValue } from "./option.ts";
@@ -15,8 +15,11 @@ import { RefusedValue } from "./option.ts";
 const IGNORED =
   /^(?:auto|noauto|user|user=.*|nouser|users|group|owner|_netdev|nofail|defaults|rw|exec|dev|nodev|suid|nosuid|async|atime|noatime|relatime|diratime|nodiratime|x-.*|comment=.*|)$/;
 
+const FOREGROUND = /^-*(?:f|foreground)$/;
+
 /**
- * The arguments that `list`, a value of `-o`, stands for.
+ * The arguments that `list`, a value of `-o`, stands for. Only an entry of mountOptions, which is one
+ * option, has dashes.
  * @throws RefusedValue
  */
 export function argumentsOfList(list: string): readonly string[] {
@@ -27,28 +30,20 @@ export function argumentsOfList(list: string): readonly string[] {
   return options.flatMap((option) => {
     if (option === "ro") return ["--read-only"];
     if (IGNORED.test(option)) return [];
-    if (option.startsWith("-")) {
+    if (FOREGROUND.test(option)) {
+      throw new RefusedValue(`"${option}" cannot be asked for here: leave it out`);
+    }
+    if (option.startsWith("-") && options.length > 1) {
       const bare = option.replace(/^-+/, "");
       throw new RefusedValue(`options have no dashes before them here: write ${bare}`);
-    }
-    if (option === "foreground") {
-      throw new RefusedValue('"foreground" cannot be asked for here: leave it out');
     }
     if (option === "read-only") throw new RefusedValue('write "ro" instead of "read-only"');
     return argumentOf(option);
   });
 }
 
-/**
- * The arguments that the mountOptions of a PersistentVolume stand for. Each is one option, with or
- * without dashes, and its value, if any, behind the first space or "=". What is there twice counts once.
- */
-export function argumentsOfMountOptions(options: readonly string[]): readonly string[] {
-  return [...new Set(options.map((option) => option.trim()).flatMap(argumentOf))];
-}
-
+/** The value, if any, is behind the first space or "=". */
 function argumentOf(option: string): readonly string[] {
-  if (option === "") return [];
   const [, name = "", value] = /^([^\s=]*)(?:(?:\s+|=)(.*))?$/s.exec(option) ?? [];
   const dashed = name.startsWith("-") ? name : `--${name}`;
   return [value === undefined ? dashed : `${dashed}=${value}`];

@@ -5,6 +5,7 @@
 
 import { spawnSync } from "node:child_process";
 import { fstatSync, readlinkSync, type Stats, statSync } from "node:fs";
+import { messageOf } from "../base/log.ts";
 import { readMounts } from "../base/mountinfo.ts";
 import { CliError } from "./error.ts";
 
@@ -69,7 +70,7 @@ function reasonNotUsable(directory: string, error: unknown): string {
     case "ENOTCONN":
       return `mount point ${directory} holds a mount whose process has died ("Transport endpoint is not connected"): clear it with mount-s3-ts unmount ${directory}, then mount again`;
     default:
-      return `mount point ${directory} cannot be used: ${String(error)}`;
+      return `mount point ${directory} cannot be used: ${messageOf(error)}`;
   }
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { messageOf } from "../base/log.ts";
 import { CliError } from "./error.ts";
 
 /** Whoever wants to signal the process may read it, whatever the umask. */
@@ -25,7 +26,7 @@ export function claimPidFile(path: string): () => void {
     rmSync(temporary, { force: true });
     throw new CliError(
       "failure",
-      `the PID file ${path} cannot be written: ${String(error)}: name a file in a directory that can be written, or leave it out`,
+      `the PID file ${path} cannot be written: ${messageOf(error)}: name a file in a directory that can be written, or leave it out`,
       { cause: error },
     );
   }

@@ -20,6 +20,7 @@ import { Scratch } from "../rigs/scratch.ts";
 const INVOKER = { workingDirectory: "/", uid: 1, gid: 1 };
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
 const pages = allPages();
+const mountOptions = pages.flatMap(({ name, table }) => (name === "" ? Object.keys(table) : []));
 const named = pages.map((page) => [page.name, page] as const);
 const manPage = renderManPage(pages, version);
 const markdown = renderMarkdown(pages);
@@ -54,61 +55,71 @@ test("the man page of the package is what the tables say", () => {
   expect(man).toBe("dist/man/mount-s3-ts.1");
 });
 
-describe.each(named)('the options of "mount-s3-ts %s"', (name, { table, help }) => {
-  const options = Object.keys(table);
+describe.each(named)(
+  'the options of "mount-s3-ts %s"',
+  (name, { table, help, takesMountOptions }) => {
+    const options = Object.keys(table);
+    const ofMount = mountOptions.filter((option) => !["foreground", "version"].includes(option));
+    const completed = new Set(takesMountOptions ? [...ofMount, ...options] : options);
 
-  test("are all in its help", () => {
-    const shown = found(renderHelp(table, help), /^ {2}(?: {4}|-\w, )--([\w-]+)/gm);
-    expect(new Set(shown)).toEqual(new Set(options));
-  });
-
-  test("are all in docs/CLI.md", () => {
-    const heading = `## mount-s3-ts ${name}`.trim();
-    const [, chapter = ""] = markdown.split(`\n${heading}\n`);
-    const [text = ""] = chapter.split("\n## ");
-    expect(new Set(found(text, /^\| `(?:-\w, )?--([\w-]+)/gm))).toEqual(new Set(options));
-  });
-
-  test("are all in the man page", () => {
-    const heading = name === "" ? "DESCRIPTION" : `THE COMMAND ${name.toUpperCase()}`;
-    const [, chapter = ""] = manPage.split(`\n.SH "${heading}"\n`);
-    const [text = ""] = chapter.split("\n.SH ");
-    const shown = found(text, /^(?:\\fB\\-\w\\fR, )?\\fB\\-\\-([\w\\-]+)\\fR/gm);
-    expect(new Set(shown.map((option) => option.replaceAll("\\", "")))).toEqual(new Set(options));
-  });
-
-  test("are all completed by bash", () => {
-    const [list = ""] = found(
-      renderCompletion("bash"),
-      new RegExp(`^ {8}"${name}"\\) kind="words:(-[^"]*)"`, "gm"),
-    );
-    expect(new Set(found(list, /--([\w-]+)/g))).toEqual(new Set(options));
-  });
-
-  test("are all completed by fish", () => {
-    const condition = `__mount_s3_ts_command ${name}`.trim();
-    const lines = renderCompletion("fish")
-      .split("\n")
-      .filter((line) => line.includes(`-n '${condition}'`));
-    expect(new Set(found(lines.join("\n"), / -l ([\w-]+)/g))).toEqual(new Set(options));
-  });
-
-  test("are all completed by zsh", () => {
-    const script = renderCompletion("zsh");
-    const start = name === "" ? script.lastIndexOf("  fi\n") : script.indexOf(`      ${name})\n`);
-    const end = script.indexOf(name === "" ? "\n}\n" : "return", start);
-    const specs = script.slice(start, end);
-    expect(new Set(found(specs, /'(?:\*|\([^)]*\))--([\w-]+)/g))).toEqual(new Set(options));
-  });
-
-  test("are all known to the parser, and --help among them shows the help", () => {
-    if (!options.includes("help")) return expect(name).toBe("demo");
-    const words = name === "" ? [] : [name];
-    expect(parseCommand([...words, "--help"], INVOKER)).toEqual({
-      kind: "help",
-      text: renderHelp(table, help),
+    test("are all in its help", () => {
+      const shown = found(renderHelp(table, help), /^ {2}(?: {4}|-\w, )--([\w-]+)/gm);
+      expect(new Set(shown)).toEqual(new Set(options));
     });
-  });
+
+    test("are all in docs/CLI.md", () => {
+      const heading = `## mount-s3-ts ${name}`.trim();
+      const [, chapter = ""] = markdown.split(`\n${heading}\n`);
+      const [text = ""] = chapter.split("\n## ");
+      expect(new Set(found(text, /^\| `(?:-\w, )?--([\w-]+)/gm))).toEqual(new Set(options));
+    });
+
+    test("are all in the man page", () => {
+      const heading = name === "" ? "DESCRIPTION" : `THE COMMAND ${name.toUpperCase()}`;
+      const [, chapter = ""] = manPage.split(`\n.SH "${heading}"\n`);
+      const [text = ""] = chapter.split("\n.SH ");
+      const shown = found(text, /^(?:\\fB\\-\w\\fR, )?\\fB\\-\\-([\w\\-]+)\\fR/gm);
+      expect(new Set(shown.map((option) => option.replaceAll("\\", "")))).toEqual(new Set(options));
+    });
+
+    test("are all completed by bash", () => {
+      const [list = ""] = found(
+        renderCompletion("bash"),
+        new RegExp(`^ {8}"${name}"\\) kind="words:(-[^"]*)"`, "gm"),
+      );
+      expect(new Set(found(list, /--([\w-]+)/g))).toEqual(completed);
+    });
+
+    test("are all completed by fish", () => {
+      const condition = `__mount_s3_ts_command ${name}`.trim();
+      const lines = renderCompletion("fish")
+        .split("\n")
+        .filter((line) => line.includes(`-n '${condition}'`));
+      expect(new Set(found(lines.join("\n"), / -l ([\w-]+)/g))).toEqual(completed);
+    });
+
+    test("are all completed by zsh", () => {
+      const script = renderCompletion("zsh");
+      const start = name === "" ? script.lastIndexOf("  fi\n") : script.indexOf(`      ${name})\n`);
+      const end = script.indexOf(name === "" ? "\n}\n" : "return", start);
+      const specs = script.slice(start, end);
+      expect(new Set(found(specs, /'(?:\*|\([^)]*\))--([\w-]+)/g))).toEqual(completed);
+    });
+
+    test("are all known to the parser, and --help among them shows the help", () => {
+      if (!options.includes("help")) return expect(name).toBe("demo");
+      const words = name === "" ? [] : [name];
+      expect(parseCommand([...words, "--help"], INVOKER)).toEqual({
+        kind: "help",
+        text: renderHelp(table, help),
+      });
+    });
+  },
+);
+
+test("the man page begins with every way of calling the program", () => {
+  const [synopsis = ""] = found(manPage, /^\.SH SYNOPSIS\n((?:[^.].*\n|\.br\n)*)/gm);
+  for (const { name } of pages) expect(synopsis).toContain(`mount\\-s3\\-ts ${name}`.trim());
 });
 
 test("every variable that mount-s3 reads is told", () => {
@@ -214,6 +225,9 @@ describe.each(installedShells)("%s", (shell) => {
     ["mount-s3-ts bucket dir --upload-checksums=crc6", ["crc64nvme"]],
     ["mount-s3-ts bucket dir --sse=aws:", ["kms", "kms:dsse"]],
     ["mount-s3-ts bucket s", ["sub-one"]],
+    ["mount-s3-ts exec bucket dir --allow-d", ["--allow-delete"]],
+    ["mount-s3-ts exec bucket dir --fore", []],
+    ["mount-s3-ts doctor bucket --sse ", ["AES256", "aws:kms", "aws:kms:dsse"]],
     ["mount-s3-ts bucket dir --cache=s", ["sub-one"]],
     ["mount-s3-ts bucket dir -l s", ["sub-one"]],
     ["mount-s3-ts bucket dir --ca-bundle f", ["file.pem"]],

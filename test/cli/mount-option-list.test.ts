@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseCommand } from "../../src/cli/command.ts";
 import { CliError } from "../../src/cli/error.ts";
-import { argumentsOfList, argumentsOfMountOptions } from "../../src/cli/mount-option-list.ts";
+import { argumentsOfList } from "../../src/cli/mount-option-list.ts";
 
 const INVOKER = { workingDirectory: "/work", uid: 1000, gid: 1001 };
 
@@ -67,8 +67,10 @@ describe("a list of fstab", () => {
   });
 
   test.each([
-    ["--region=x", "options have no dashes before them here: write region=x"],
-    ["-f", "write f"],
+    ["ro,--region=x", "options have no dashes before them here: write region=x"],
+    ["-d,ro", "write d"],
+    ["-f", '"-f" cannot be asked for here'],
+    ["--foreground", '"--foreground" cannot be asked for here'],
     ["ro,rw", '"ro" cannot be combined with "rw"'],
     ["rw,ro,_netdev", '"ro" cannot be combined with "rw"'],
     ["foreground", '"foreground" cannot be asked for here'],
@@ -89,7 +91,7 @@ describe("a list of fstab", () => {
   });
 });
 
-describe("the mountOptions of a volume", () => {
+describe("the mountOptions of a volume, each behind -o", () => {
   test.each([
     [
       ["allow-delete", "region ap-northeast-1"],
@@ -99,56 +101,31 @@ describe("the mountOptions of a volume", () => {
       ["uid=1000", "gid=2000", "allow-other", "allow-delete", "region ap-northeast-2"],
       ["--uid=1000", "--gid=2000", "--allow-other", "--allow-delete", "--region=ap-northeast-2"],
     ],
-    [["--region us-west-2", "--region=us-west-2", "region us-west-2"], ["--region=us-west-2"]],
+    [["--region us-west-2"], ["--region=us-west-2"]],
+    [["--region=us-west-2"], ["--region=us-west-2"]],
     [
-      ["--uid    1000", " prefix a/b=c/ "],
+      ["--uid    1000", "prefix a/b=c/"],
       ["--uid=1000", "--prefix=a/b=c/"],
     ],
+    [["--read-only"], ["--read-only"]],
     [["prefix=a b/"], ["--prefix=a b/"]],
-    [["prefix=a,b/"], ["--prefix=a,b/"]],
     [
-      ["-d", "-l logs/", ""],
+      ["-d", "-l logs/"],
       ["-d", "-l=logs/"],
     ],
   ])("%j", (options, expected) => {
-    expect(argumentsOfMountOptions(options)).toEqual(expected);
+    const behind = options.flatMap((option) => ["-o", option]);
+    expect(parseMount(["bucket", "dir", ...behind])).toEqual(
+      parseMount(["bucket", "dir", ...expected]),
+    );
   });
 
   test("reach the mount", () => {
     const options = ["-d", "-l logs/", "prefix foo/", "--allow-delete", "region ap-northeast-2"];
-    const command = parseMount(["bucket", "dir", ...argumentsOfMountOptions(options)]);
-    expect(command).toMatchObject({
+    const behind = options.flatMap((option) => ["-o", option]);
+    expect(parseMount(["bucket", "dir", ...behind])).toMatchObject({
       log: { debug: true, logDirectory: "/work/logs" },
       options: { prefix: "foo/", allowDelete: true, region: "ap-northeast-2" },
     });
-  });
-});
-
-describe("as a helper of mount(8)", () => {
-  const NAME = "/usr/sbin/mount.mount-s3-ts";
-
-  test("takes its words and its flags, which mean other things", () => {
-    const args = ["s3://bucket/a/", "/mnt/x", "-n", "-v", "-o", "rw,noexec,nosuid,nodev,region=r"];
-    expect(parseMount(args, NAME)).toMatchObject({
-      foreground: false,
-      options: { bucket: "bucket", prefix: "a/", directory: "/mnt/x", noExec: true, region: "r" },
-    });
-  });
-
-  test("does all but mounting with -f", () => {
-    expect(parseCommand(["bucket", "dir", "-f", "-o", "rw"], INVOKER, NAME)).toEqual({
-      kind: "checked",
-    });
-    expect(() => parseCommand(["b", "dir", "-f"], INVOKER, NAME)).toThrow("is not a bucket name");
-  });
-
-  test("ignores what it does not know with -s only", () => {
-    const args = ["bucket", "dir", "-o", "rw,frobnicate,uid=7,other=1"];
-    expect(parseMount(["-s", ...args], NAME).options.uid).toBe(7);
-    expect(() => parseMount(args, NAME)).toThrow("unknown option --frobnicate");
-  });
-
-  test("is no helper under another name", () => {
-    expect(parseMount(["bucket", "dir", "-f"], "/usr/bin/mount-s3-ts").foreground).toBe(true);
   });
 });

@@ -19,6 +19,7 @@ export const DOCTOR_PAGE: CommandPage = {
   summary: "Tell whether and why a mount would fail.",
   positionals: ["other", "directory"],
   table: DOCTOR_TABLE,
+  takesMountOptions: true,
   help: {
     usage: "mount-s3-ts doctor [BUCKET [DIRECTORY]] [options]",
     about:

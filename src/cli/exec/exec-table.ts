@@ -18,6 +18,7 @@ export const EXEC_PAGE: CommandPage = {
   summary: "Mount, run a command, and unmount after it.",
   positionals: ["other", "directory"],
   table: EXEC_TABLE,
+  takesMountOptions: true,
   help: {
     usage: USAGE,
     about:

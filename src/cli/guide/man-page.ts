@@ -18,8 +18,8 @@ export function renderManPage(pages: readonly CommandPage[], version: string): s
     `${escaped(NAME)} \\- mount an Amazon S3 bucket as a directory`,
     ".SH SYNOPSIS",
     ...pages
-      .flatMap(({ help }) => help.usage.split("\n"))
-      .filter((usage) => !usage.includes("COMMAND"))
+      .flatMap(({ help }) => help.usage.split("\n").map((line) => line.trim()))
+      .filter((usage) => !usage.startsWith("mount-s3-ts COMMAND"))
       .flatMap(renderUsage),
   ];
   for (const page of pages) lines.push(...renderPage(page));
@@ -31,7 +31,7 @@ export function renderManPage(pages: readonly CommandPage[], version: string): s
 }
 
 function renderUsage(usage: string, index: number): readonly string[] {
-  return [...(index === 0 ? [] : [".br"]), escaped(usage.trim())];
+  return [...(index === 0 ? [] : [".br"]), escaped(usage)];
 }
 
 function renderPage({ name, table, help }: CommandPage): readonly string[] {

@@ -65,7 +65,7 @@ export const CHAPTERS: readonly Chapter[] = [
     blocks: [
       "The mountOptions of a PersistentVolume are understood as the CSI driver of mount-s3 understands them: each entry is one option, with or without dashes, its value behind the first space or =.",
       { lines: ["mountOptions:", "  - allow-delete", "  - region ap-northeast-2", "  - uid=1000"] },
-      `On the command line an entry is written behind -o: -o "region ap-northeast-2" -o uid=1000.`,
+      `On the command line each entry is written behind an -o of its own: -o "region ap-northeast-2" -o uid=1000. A list of several has no dashes.`,
     ],
   },
   {

@@ -15,5 +15,7 @@ export interface CommandPage {
   readonly summary: string;
   readonly positionals: readonly Positional[];
   readonly table: OptionTable;
+  /** Whether it takes the options of a mount too, which only the page of the main command lists. */
+  readonly takesMountOptions?: true;
   readonly help: HelpText;
 }
