@@ -7,7 +7,6 @@ import { chmodSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { readFile, rename, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { argumentsOfMountOptions } from "../../src/cli/mount-option-list.ts";
 import { BucketView, clientOf } from "../rigs/bucket-view.ts";
 import { run, succeed } from "../rigs/child.ts";
 import { MinioProcess } from "../rigs/minio-process.ts";
@@ -53,7 +52,8 @@ const environment = (): NodeJS.ProcessEnv => ({
 /** Mounts a PersistentVolume as a CSI driver does: a directory for the pods. */
 async function publish(mountOptions: readonly string[], readOnly = false): Promise<string> {
   const directory = scratch.makeDirectory("target");
-  const args = [...argumentsOfMountOptions(mountOptions), ...(readOnly ? ["--read-only"] : [])];
+  const behind = mountOptions.flatMap((option) => ["-o", option]);
+  const args = [...behind, ...(readOnly ? ["--read-only"] : [])];
   await succeed(process.execPath, [commandLine, BUCKET, directory, ...args], {
     env: environment(),
   });
