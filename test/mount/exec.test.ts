@@ -140,7 +140,7 @@ test.runIf(process.getuid?.() === 0)(
     const orphans = "for i in 1 2 3 4 5; do (sh -c 'exit 0' &) ; done";
     const zombies = "grep -l '^State:.Z' /proc/[0-9]*/status 2>/dev/null | wc -l";
     const script = `${orphans}; until [ "$(${zombies})" = 0 ]; do sleep 0.05; done; echo reaped`;
-    const args = ["--pid", "--fork", "--mount", "--mount-proc", process.execPath];
+    const args = ["--pid", "--fork", "--kill-child", "--mount", "--mount-proc", process.execPath];
     const finished = await run("unshare", [...args, ...execLine(directory, script)], {
       env: environmentFor(sandbox.endpoint),
       timeoutMs: EXIT_TIMEOUT_MS,

@@ -107,5 +107,7 @@ function reapOrphans(bound: BoundMount, child: ChildProcess): () => void {
   // Node waits for its own children in the same turn of the loop.
   const reap = (): NodeJS.Immediate => setImmediate(() => native.reapOrphans(kept));
   process.on("SIGCHLD", reap);
+  // Those that ended before.
+  reap();
   return () => process.removeListener("SIGCHLD", reap);
 }
