@@ -43,7 +43,7 @@ async function runSanitized(args: readonly string[], reports: string) {
   const env = environment({
     LD_PRELOAD: await sanitizerRuntime(),
     MOUNT_S3_TS_PREBUILD: BUILD,
-    ASAN_OPTIONS: `detect_leaks=0:log_path=${join(reports, "report")}`,
+    ASAN_OPTIONS: `detect_leaks=0:disable_coredump=0:log_path=${join(reports, "report")}`,
   });
   const run = promisify(execFile)(process.execPath, [vitest, "run", ...args], { cwd: ROOT, env });
   const { stdout } = await run.catch((failure: { stdout: string }) => failure);
