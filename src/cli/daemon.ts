@@ -8,7 +8,7 @@ import { deferred } from "../base/deferred.ts";
 import { messageOf } from "../base/log.ts";
 import { DAEMON_CHANNEL_FD, type DaemonOrder, receiveLine, sendLine } from "./daemon-channel.ts";
 import { exitStatusOf } from "./error.ts";
-import { openLog } from "./log-choice.ts";
+import { openLog, wantsMetrics } from "./log-choice.ts";
 import { serve } from "./serve.ts";
 
 /** Files of a daemon are nobody's business but its owner's and group's. */
@@ -33,6 +33,7 @@ async function runDaemon(): Promise<number> {
         pidFile: order.pidFile,
         environment: process.env,
         log,
+        logsMetrics: wantsMetrics(order.log, process.env),
         abandoned: abandoned.promise,
         onMounted(summary) {
           sendLine(command, { kind: "mounted", summary });

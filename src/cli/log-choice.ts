@@ -43,6 +43,11 @@ export function openLog(
   return log;
 }
 
+/** Whether metrics are to be logged: with the flag, or where directives have them by name. */
+export function wantsMetrics({ logMetrics }: LogOptions, environment: Environment): boolean {
+  return logMetrics || directivesOf(environment)?.asksFor("metrics") === true;
+}
+
 /** Judges the directives of the environment. Throws a usage error. */
 export function checkLogDirectives(environment: Environment): void {
   directivesOf(environment);

@@ -9,7 +9,7 @@ import { packageVersion } from "../base/version.ts";
 import { mountInBackground } from "./background.ts";
 import { type Command, parseCommand } from "./command.ts";
 import { CliError, exitStatusOf } from "./error.ts";
-import { checkLogDirectives, describeMissingLog, openLog } from "./log-choice.ts";
+import { checkLogDirectives, describeMissingLog, openLog, wantsMetrics } from "./log-choice.ts";
 import type { MountCommand } from "./mount-command.ts";
 import { checkDevice, checkMountPoint } from "./mount-point.ts";
 import type { UnmountOptions } from "./mounts/unmount-table.ts";
@@ -107,6 +107,7 @@ async function mountInForeground(command: MountCommand): Promise<number> {
       pidFile: command.pidFile,
       environment: process.env,
       log,
+      logsMetrics: wantsMetrics(command.log, process.env),
       abandoned: new Promise(() => {}),
       onMounted: (summary) => process.stdout.write(`${summary}\n`),
     });

@@ -328,7 +328,10 @@ export const MOUNT_TABLE = {
     group: LOGGING,
     help: "Log debug lines about requests to S3 and the connections they take.",
   },
-  "log-metrics": { group: LOGGING, help: "Log summaries of throughput and latency." },
+  "log-metrics": {
+    group: LOGGING,
+    help: "Log every five seconds what requests of the kernel and to S3 have cost.",
+  },
   "no-log": {
     group: LOGGING,
     help: "Keep no log at all.",

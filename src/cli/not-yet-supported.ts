@@ -15,7 +15,6 @@ const OPTIONS: Readonly<Partial<Record<keyof MountValues, string | undefined>>> 
   "cache-block-size": undefined,
   "cache-xz": undefined,
   "incremental-upload": undefined,
-  "log-metrics": undefined,
   "max-cache-size": undefined,
   "otlp-endpoint": undefined,
   "otlp-export-interval": undefined,

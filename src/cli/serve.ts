@@ -8,8 +8,9 @@
 
 import { deferred } from "../base/deferred.ts";
 import { messageOf } from "../base/log.ts";
+import type { Metrics } from "../base/metrics.ts";
 import type { Mounted, MountOptions } from "../mount/index.ts";
-import type { LogWriter } from "../telemetry/index.ts";
+import { type LogWriter, logMetrics } from "../telemetry/index.ts";
 import { CliError } from "./error.ts";
 import { detachMount } from "./mount-point.ts";
 import { RecordKeeper } from "./mounts/record.ts";
@@ -32,6 +33,8 @@ export interface Service {
   readonly pidFile: string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly log: LogWriter;
+  /** Whether the log has metrics, too. */
+  readonly logsMetrics: boolean;
   /** Called once, when the mount answers. */
   readonly onMounted: (summary: string) => void;
   /** Ends the service like a signal, for whoever started this process and has gone away. */
@@ -42,16 +45,18 @@ type End = { readonly reason: string; readonly crash?: unknown };
 
 /** Resolves with the exit status. Rejects when the mount could not be made. */
 export async function serve(service: Service): Promise<number> {
-  const { pidFile } = service;
+  const { log, logsMetrics, pidFile } = service;
   const release = pidFile === undefined ? () => {} : claimPidFile(pidFile);
+  const metrics = logsMetrics ? logMetrics({ log: log.named("metrics") }) : undefined;
   try {
-    return await serveMount(service);
+    return await serveMount(service, metrics);
   } finally {
+    metrics?.close();
     release();
   }
 }
 
-async function serveMount(service: Service): Promise<number> {
+async function serveMount(service: Service, metrics?: Metrics): Promise<number> {
   const { options, log } = service;
   const end = deferred<End>();
   const hurry = new AbortController();
@@ -70,7 +75,7 @@ async function serveMount(service: Service): Promise<number> {
   process.on("uncaughtException", onCrash).on("unhandledRejection", onCrash);
   service.abandoned.then((reason) => end.resolve({ reason }), onCrash);
 
-  const mounted = await startMount(service, end.promise);
+  const mounted = await startMount(service, end.promise, metrics);
   const { device } = mounted;
   const record = device && RecordKeeper.begin(device, options, service);
   service.onMounted(mounted.summary);
@@ -92,10 +97,14 @@ async function serveMount(service: Service): Promise<number> {
 }
 
 /** The mount, unless `ended` comes first; what is mounted too late is unmounted at once. */
-async function startMount(service: Service, ended: Promise<End>): Promise<Mounted> {
+async function startMount(
+  service: Service,
+  ended: Promise<End>,
+  metrics?: Metrics,
+): Promise<Mounted> {
   const { options, environment, log } = service;
   const { mountBucket } = await import("../mount/index.ts");
-  const mounting = mountBucket(options, { log, environment });
+  const mounting = mountBucket(options, { log, environment, metrics });
   const first = await Promise.race([mounting, ended]);
   if (!("reason" in first)) return first;
 

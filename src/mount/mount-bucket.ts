@@ -7,6 +7,7 @@
  */
 
 import type { Log } from "../base/log.ts";
+import type { Metrics } from "../base/metrics.ts";
 import { MIB } from "../base/sizes.ts";
 import { createFileSystem, type FileSystem, tgidOf } from "../fs/index.ts";
 import type { Operations } from "../fuse/index.ts";
@@ -25,6 +26,7 @@ import { checkAccess } from "./bucket-access.ts";
 import { type Environment, numberFrom } from "./environment.ts";
 import { MountError } from "./error.ts";
 import { type Backend, type KernelEnd, loadBackend } from "./kernel-end.ts";
+import { measuredOperations } from "./measured-operations.ts";
 import { inferredContentTypes, uploadChecksumsFor } from "./new-objects.ts";
 import type { MountOptions } from "./options.ts";
 import { storeOptions } from "./store-options.ts";
@@ -34,6 +36,8 @@ export interface MountContext {
   readonly log: Log;
   /** Where AWS_CA_BUNDLE, AWS_MAX_ATTEMPTS, proxies and mount-s3's UNSTABLE_MOUNTPOINT_ numbers are read. */
   readonly environment: Environment;
+  /** undefined: nothing is measured. */
+  readonly metrics?: Metrics | undefined;
 }
 
 export interface Mounted {
@@ -62,13 +66,14 @@ export async function mountBucket(options: MountOptions, context: MountContext):
   if (cores < 0) context.log.named("mount").warn(`core dumps stay allowed: errno ${-cores}`);
   const budgetBytes = budgetFor(options);
   const tuning = tuningFrom(context.environment);
-  const clientOptions = await storeOptions(options, context, backend);
+  const { metrics } = context;
+  const clientOptions = { ...(await storeOptions(options, context, backend)), metrics };
   const log = context.log.named("mount");
   const { region } = await checkAccess(clientOptions, options, log);
   const contentTypeOf = options.inferContentType ? await inferredContentTypes() : undefined;
   const client = createObjectClient({ ...clientOptions, ...(region && { region }) });
   try {
-    const ends = { backend, client, budgetBytes, contentTypeOf, tuning };
+    const ends = { backend, client, budgetBytes, contentTypeOf, tuning, metrics };
     const mount = new Mount(options, log, ends);
     await mount.start();
     return mount;
@@ -115,6 +120,7 @@ interface Ends {
   readonly client: ObjectClient;
   readonly budgetBytes: number;
   readonly tuning: Tuning;
+  readonly metrics: Metrics | undefined;
   /** By the name of an object; the type of any bytes when absent. */
   readonly contentTypeOf: ((key: string) => string) | undefined;
 }
@@ -188,8 +194,9 @@ class Mount implements Mounted {
   }
 
   async start(): Promise<void> {
-    const operations: Operations = this.#fileSystem;
-    const { backend, tuning } = this.#ends;
+    const { backend, metrics, tuning } = this.#ends;
+    const plain: Operations = this.#fileSystem;
+    const operations = metrics === undefined ? plain : measuredOperations(plain, metrics);
     const log = this.#log.named("fuse");
     const kernel = await backend.start({ operations, log, background: tuning.background });
     this.#kernel = kernel;

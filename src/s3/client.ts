@@ -4,6 +4,7 @@
  */
 
 import type { Log } from "../base/log.ts";
+import type { Metrics } from "../base/metrics.ts";
 import type { Checksums } from "./body-check.ts";
 import type { ChecksumAlgorithm } from "./checksum.ts";
 import { Conditions } from "./conditions.ts";
@@ -87,6 +88,8 @@ export interface ObjectClientOptions {
   /** The checksums that Node lacks; without them, only CRC-32 is verified. */
   readonly checksums?: Checksums;
   readonly log: Log;
+  /** Of requests; nothing is measured without it. */
+  readonly metrics?: Metrics | undefined;
 }
 
 export function createObjectClient(options: ObjectClientOptions): ObjectClient {
@@ -115,6 +118,7 @@ class Client implements ObjectClient {
       wires: options.wires,
       nodeEnvironment: options.nodeEnvironment ?? {},
       log: options.log,
+      metrics: options.metrics,
     });
     const policy = { ...DEFAULT_RETRY_POLICY, ...options.retry };
     this.#retrier = new Retrier(policy, systemClock, options.log);

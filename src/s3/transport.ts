@@ -4,11 +4,13 @@
  */
 
 import type { Log } from "../base/log.ts";
+import type { Metrics } from "../base/metrics.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import type { WireMaker } from "./native-stream.ts";
 import { originKey } from "./origin.ts";
 import { type ProxyEnvironment, proxyFor } from "./proxy.ts";
 import { logged } from "./request-log.ts";
+import { measured } from "./request-metrics.ts";
 import type { Timeouts } from "./timeouts.ts";
 import {
   requestError,
@@ -29,6 +31,8 @@ export interface TransportOptions {
   readonly wires: WireMaker | undefined;
   readonly nodeEnvironment: NodeEnvironment;
   readonly log: Log;
+  /** undefined: nothing is measured. */
+  readonly metrics?: Metrics | undefined;
 }
 
 export class Transport {
@@ -57,15 +61,19 @@ export class Transport {
     const key = originKey(request.origin);
     let pool = this.#pools.get(key);
     if (pool === undefined) {
-      const { connectionsMax, log, proxy, timeouts, ...how } = this.#options;
+      const { connectionsMax, log, metrics: _, proxy, timeouts, ...how } = this.#options;
       const { origin } = request;
       const { connectMs } = timeouts;
       const route = { ...how, origin, proxy: proxyFor(origin, proxy), connectMs };
       pool = new ConnectionPool({ route, timeouts, connectionsMax, log });
       this.#pools.set(key, pool);
     }
-    const answer = pool.send(request, signal);
-    return this.#options.log.debugEnabled ? logged(request, answer, this.#options.log) : answer;
+    const { log, metrics } = this.#options;
+    const answer =
+      metrics === undefined
+        ? pool.send(request, signal)
+        : measured(request, metrics, (watched) => pool.send(watched, signal));
+    return log.debugEnabled ? logged(request, answer, log) : answer;
   }
 
   /** Closes every connection; what is under way fails with kind "aborted". Final. */

@@ -43,6 +43,8 @@ export interface LogFilter {
   readonly text: string;
   /** The least severe lines of `target` that are wanted, as a `SEVERITY`; 0 for none. */
   levelOf(target: LogTarget): number;
+  /** Whether a directive asks for lines of `target` by its own name, ours or the foreign one. */
+  asksFor(target: LogTarget): boolean;
   /** Names in the directives that stand for nothing here. */
   readonly unknown: readonly string[];
 }
@@ -68,6 +70,9 @@ export function parseLogFilter(text: string): LogFilter {
   return {
     text,
     levelOf: (target) => levels.get(target) ?? 0,
+    asksFor: (target) =>
+      levels.get(target) !== 0 &&
+      directives.some(({ name }) => name === target || FOREIGN_NAMES[target].includes(name)),
     unknown: directives
       .map(({ name }) => name)
       .filter((name) => !LOG_TARGETS.some((target) => fits(name, target))),

@@ -199,6 +199,62 @@ test("with --debug-crt requests and connections are told", async () => {
   await mount.stop();
 });
 
+/** What is told of values. */
+const HISTOGRAM = /n=\d+: min=\d+ p10=\d+ p50=\d+ avg=[\d.]+ p90=\d+ p99=\d+ p99\.9=\d+ max=\d+/;
+
+/** Lines of metrics, without what every line of the log begins with. */
+function metricsLines(output: string): string[] {
+  return output.split("\n").flatMap((line) => / INFO metrics: (.*)/.exec(line)?.[1] ?? []);
+}
+
+test.each([
+  ["--log-metrics", { args: ["--log-metrics"] }],
+  ["a directive", { env: { MOUNTPOINT_LOG: "warn,mountpoint_s3_fs::metrics=info" } }],
+])(
+  "with %s what was measured is told while the mount serves, and at its end",
+  async (_, wishes) => {
+    const mount = await mountInForeground(wishes);
+    const { child, directory } = mount;
+    expect(await readFile(join(directory, "file"), "utf8")).toBe("content");
+    await child.waitForOutput(/ metrics: fuse\.io_size/);
+    await child.waitForOutput(/ metrics: s3\.request_total_latency\[s3_request=GetObject\].*\n/);
+    await child.waitForOutput(
+      / metrics: s3\.request_total_latency\[s3_request=ListObjectsV2\].*\n/,
+    );
+    const first = metricsLines(child.stdout);
+    expect(first).toContainEqual(
+      expect.stringMatching(/^fuse\.io_size\[fuse_request=read\]: n=1: min=7 .* max=7$/),
+    );
+    expect(first).toContain("fuse.total_bytes[fuse_request=read]: 7");
+    for (const start of [
+      "fuse.request_latency[fuse_request=lookup]: ",
+      "fuse.request_latency[fuse_request=read]: ",
+      "s3.request_first_byte_latency[s3_request=GetObject]: ",
+      "s3.request_total_latency[s3_request=ListObjectsV2]: ",
+    ]) {
+      const line = first.find((text) => text.startsWith(start));
+      expect(line?.slice(start.length), start).toMatch(HISTOGRAM);
+    }
+    expect(first).toContainEqual("s3.request_count[s3_request=GetObject]: 1");
+    expect(first).toContainEqual(expect.stringMatching(/^process\.memory_usage: \d{7,}$/));
+    expect(first.some((line) => line.startsWith("fuse.request_errors"))).toBe(false);
+
+    await expectErrno("ENOENT", new KernelTree(directory).stat("absent"));
+    await mount.stop();
+    const last = metricsLines(child.stdout).slice(first.length);
+    expect(last).toContain("fuse.request_errors[fuse_request=lookup]: 1");
+    expect(last.some((line) => line.startsWith("fuse.io_size"))).toBe(false);
+  },
+);
+
+test("without --log-metrics nothing is measured, however much is logged", async () => {
+  const mount = await mountInForeground({ env: { MOUNTPOINT_LOG: "trace" } });
+  expect(await readFile(join(mount.directory, "file"), "utf8")).toBe("content");
+  await mount.stop();
+  expect(mount.child.stdout).toContain("DEBUG s3: GetObject");
+  expect(metricsLines(mount.child.stdout)).toEqual([]);
+});
+
 test("--no-log and directives that want nothing leave standard output to the one line", async () => {
   for (const wishes of [{ args: ["--no-log"] }, { env: { MOUNTPOINT_LOG: "off" } }]) {
     const mount = await mountInForeground(wishes);

@@ -48,6 +48,18 @@ describe("directives", () => {
     });
   });
 
+  test.each([
+    ["info", false],
+    ["trace,s3=off", false],
+    ["mountpoint_s3=info", false],
+    ["info,metrics=off", false],
+    ["info,mountpoint_s3_fs::metrics=off", false],
+    ["warn,metrics=info", true],
+    ["off,mountpoint_s3_fs::metrics", true],
+  ])("%j asks for metrics by name: %j", (text, expected) => {
+    expect(parseLogFilter(text).asksFor("metrics")).toBe(expected);
+  });
+
   test("for parts that are not here have no effect, and are told", () => {
     const filter = parseLogFilter("info,hyper=debug,s3=warn");
     expect(filter.unknown).toEqual(["hyper"]);
