@@ -8,7 +8,7 @@ import { expect } from "vitest";
 
 import { errnoName } from "../rigs/errno-names.ts";
 import type { Subject } from "./subject.ts";
-import { type HandleModel, TreeModel } from "./tree-model.ts";
+import { type HandleModel, TreeModel, type WriterModel } from "./tree-model.ts";
 
 export type Step = fc.AsyncCommand<TreeModel, Subject>;
 
@@ -270,10 +270,24 @@ export async function closeHandle(
   const file = fileOf(subject, number);
   model.handles.delete(number);
   subject.files.delete(number);
-  const isStored = handle.kind === "writer" && handle.status === "stored";
-  noteEnd(model, handle, await outcomeOf(file.close()));
-  if (handle.kind !== "writer" || isStored || handle.content !== "") return;
-  if (handle.status === "stored") await subject.stored(handle.path);
+  const outcome = await outcomeOf(file.close());
+  const isEmpty = handle.kind === "writer" && handle.status === "open" && handle.content === "";
+  if (isEmpty && outcome === "ok") await endEmpty(model, subject, handle);
+  else noteEnd(model, handle, outcome);
+}
+
+/** A close of an empty file returns before it is stored, or refused, of which nobody is told then. */
+async function endEmpty(model: TreeModel, subject: Subject, writer: WriterModel): Promise<void> {
+  if (writer.contested) {
+    await elapse(model, subject, model.rules.laterMs);
+    const isStored = (await subject.sizeOf(writer.path)) === 0;
+    if (!isStored) {
+      model.abandon(writer, "EEXIST");
+      return;
+    }
+  }
+  model.commit(writer);
+  await subject.stored(writer.path);
 }
 
 function fileOf(subject: Subject, number: number) {

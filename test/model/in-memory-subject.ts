@@ -56,6 +56,10 @@ export class InMemorySubject implements Subject {
     return [...this.#rig.bucket.objects.keys()].sort(compareKeys);
   }
 
+  async sizeOf(key: string): Promise<number | undefined> {
+    return this.#rig.bucket.objects.get(key)?.bytes.length;
+  }
+
   async elapse(ms: number): Promise<void> {
     this.#rig.advance(ms);
   }

@@ -43,13 +43,17 @@ export class MountedSubject implements Subject {
     return [...(await this.#world.bucket.keys())].sort(compareKeys);
   }
 
+  async sizeOf(key: string): Promise<number | undefined> {
+    return (await this.#world.bucket.get(key))?.length;
+  }
+
   /** What the model calls a long time is over as soon as every lifetime is. */
   async elapse(ms: number): Promise<void> {
     if (ms >= LATER_MS) await delay(LIFETIME_MS);
   }
 
   async stored(path: string): Promise<void> {
-    while ((await this.#world.bucket.get(path))?.length !== 0) await delay(POLL_MS);
+    while ((await this.sizeOf(path)) !== 0) await delay(POLL_MS);
   }
 
   async list(directory: string): Promise<readonly Listed[]> {

@@ -28,6 +28,8 @@ export interface Subject {
   forget(): void;
   /** Keys in the bucket, sorted. */
   keys(): Promise<readonly string[]>;
+  /** Of an object in the bucket; undefined when there is none. */
+  sizeOf(key: string): Promise<number | undefined>;
   list(directory: string): Promise<readonly Listed[]>;
   /** Lets time pass. */
   elapse(ms: number): Promise<void>;
