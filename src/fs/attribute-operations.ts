@@ -44,11 +44,13 @@ export class AttributeOperations {
     this.#core = core;
   }
 
-  getattr(ino: number): AttributesReply | Promise<AttributesReply> {
+  getattr(ino: number, fh: number | undefined): AttributesReply | Promise<AttributesReply> {
     const inode = this.#core.inode(ino);
     // An open file is one version of an object, whatever its name stands for by now.
     const isOpen = inode.kind === "file" && this.#core.uses.hasReaders(inode);
     if (inode.state.status === "gone" && !isOpen) {
+      // The kernel asks for a read, to whose answer this must not come first.
+      if (fh !== undefined) return { attributes: this.#core.attributesOf(inode), validMs: 0 };
       if (inode.kind === "file") throw goneFile(inode);
       throw new InodeError("not-found", `${JSON.stringify(inode.key)} is gone`);
     }

@@ -69,8 +69,8 @@ export class FileSystem {
     this.#names.forget(ino, lookups);
   }
 
-  getattr(ino: number, _fh: number | undefined): Reply<AttributesReply> {
-    return this.#logged("getattr", this.#keyOf(ino), () => this.#attributes.getattr(ino));
+  getattr(ino: number, fh: number | undefined): Reply<AttributesReply> {
+    return this.#logged("getattr", this.#keyOf(ino), () => this.#attributes.getattr(ino, fh));
   }
 
   setattr(ino: number, changes: AttributeChanges): Reply<AttributesReply> {

@@ -397,6 +397,7 @@ describe("overwriting", () => {
     // The kernel has the name still, and looks it up again when it is told that it is stale.
     expect(await errnoFrom(() => setup.fs.open(ino, O_RDONLY, CALLER))).toBe(ESTALE);
     expect(await errnoFrom(() => setup.fs.getattr(ino, undefined))).toBe(ESTALE);
+    expect((await setup.fs.getattr(ino, fh)).attributes).toMatchObject({ ino, nlink: 0 });
     const found = (await setup.fs.lookup(ROOT, "file")).attributes;
     expect(found.ino).not.toBe(ino);
     expect(await readFile(setup, found.ino)).toBe("old content");

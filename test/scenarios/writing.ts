@@ -6,7 +6,7 @@ import { expect } from "vitest";
 import { MIB } from "../../src/base/sizes.ts";
 import { pattern, sha256 } from "../rigs/bytes.ts";
 import type { World } from "../rigs/rig.ts";
-import { expectErrno, type Scenario, withFile } from "./scenario.ts";
+import { expectErrno, outcomeOf, type Scenario, withFile } from "./scenario.ts";
 import { createWhole, namesIn, readWhole, writeOn } from "./whole-file.ts";
 
 const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_WRONLY } = constants;
@@ -167,6 +167,20 @@ export const writingScenarios: readonly Scenario[] = [
       },
     }),
   ),
+  {
+    name: "a descriptor whose writing failed cannot be read: EBADF, or nothing beyond its end",
+    async run({ tree }) {
+      const file = await tree.open("file", O_RDWR | O_CREAT | O_EXCL);
+      await file.write(Buffer.from("5"), 0);
+      await expectErrno("EINVAL", file.write(Buffer.from("6"), 0));
+      await expectErrno("EBADF", file.read(0, 1));
+      // The kernel, which knows the size, may see by itself that there is nothing.
+      const beyond = file.read(1, 3);
+      if ((await outcomeOf(beyond)) === "success") expect(await beyond).toHaveLength(0);
+      else await expectErrno("EBADF", beyond);
+      await expectErrno("EINVAL", file.close());
+    },
+  },
   {
     name: "a write out of order into a file of several parts leaves no upload behind",
     async run({ tree, bucket }) {
