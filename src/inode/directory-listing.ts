@@ -149,7 +149,8 @@ export class DirectoryListing {
   noteChange(name: string, change: number): void {
     const place = this.#place();
     // What has been passed is not read again, and what no page holds is listed as it is by then.
-    if (this.#held.length > 0 || place === undefined || compareKeys(`${name}/`, place) >= 0) {
+    const isWaiting = this.#held.length > 0 || this.#released.length > 0;
+    if (isWaiting || place === undefined || compareKeys(`${name}/`, place) >= 0) {
       this.#changed.set(name, change);
     }
   }
