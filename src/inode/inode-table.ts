@@ -9,6 +9,8 @@ import { DirectoryInode, type Inode, ROOT_INO } from "./inode.ts";
 
 /** Inodes kept for lookups that may follow a listing: about 16 MB. */
 const REMEMBERED_MAX = 32_768;
+/** How much longer one is kept that this mount has emptied, for whoever may yet remove it. */
+const REMOVAL_MS = 60_000;
 
 export class InodeTable {
   readonly root: DirectoryInode;
@@ -116,7 +118,8 @@ export class InodeTable {
 /** A directory that was emptied here exists for a while, though S3 has nothing in it. */
 function keptUntilMs(inode: Inode): number {
   if (inode.kind === "file") return inode.validUntilMs;
-  return Math.max(inode.validUntilMs, inode.emptiedUntilMs);
+  const removalMs = inode.isRemovalDue ? REMOVAL_MS : 0;
+  return Math.max(inode.validUntilMs, inode.emptiedUntilMs + removalMs);
 }
 
 function isPinned(inode: Inode): boolean {

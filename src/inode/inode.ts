@@ -111,6 +111,12 @@ export class DirectoryInode {
   completeUntilMs = 0;
   /** Until then it exists even if no key is left in it, since the last one was deleted here. */
   emptiedUntilMs = 0;
+  /** Whether a lookup behind that time finds it once more: a slow `rm -r` has yet to remove it. */
+  isRemovalDue: boolean = false;
+  /** Requests under way that delete a key in it: it exists until they are answered, whatever S3 says. */
+  deletions = 0;
+  /** The count of local changes when this mount stored something in it: older answers may lack it. */
+  storedAtChange = 0;
 
   constructor(ino: number, location: Location | { readonly root: string }) {
     this.ino = ino;

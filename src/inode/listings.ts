@@ -37,7 +37,11 @@ export class Listings {
     const locals: Inode[] = [];
     for (const child of directory.unlisted.values()) {
       if (this.#sightings.isUnlisted(child)) locals.push(child);
-      else directory.unlisted.delete(child.name);
+      else {
+        directory.unlisted.delete(child.name);
+        // What a listing does not show is not found behind it either.
+        if (child.kind === "directory") child.isRemovalDue = false;
+      }
     }
     return this.#start(directory, locals);
   }
@@ -57,7 +61,12 @@ export class Listings {
     const seenAtMs = page.arrivedAtMs;
     if (object === undefined) return this.#sightings.seeDirectory(directory, name, seenAtMs);
     const toldAtMs = this.#toldAtMs(page);
-    return this.#sightings.seeObject(directory, name, { object, seenAtMs, toldAtMs });
+    return this.#sightings.seeObject(directory, name, {
+      object,
+      change: page.change,
+      seenAtMs,
+      toldAtMs,
+    });
   }
 
   #toldAtMs({ arrivedAtMs }: Page): number {

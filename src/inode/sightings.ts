@@ -22,6 +22,12 @@ import { InodeTable } from "./inode-table.ts";
 import { type Lifetimes, lifetimesOf, type MetadataTtl } from "./metadata-ttl.ts";
 import type { Answer } from "./question.ts";
 
+/** What S3 said, and the count of local changes when it was asked: of later ones it knows nothing. */
+interface Told {
+  readonly answer: Answer;
+  readonly change: number;
+}
+
 export class Sightings {
   readonly table: InodeTable;
   readonly lifetimes: Lifetimes;
@@ -59,17 +65,18 @@ export class Sightings {
     return inode.kind === "file" ? this.lifetimes.fileMs : this.lifetimes.directoryMs;
   }
 
-  /** S3's answer to what a name stands for. Throws "not-found" when for nothing. */
-  settle(parent: DirectoryInode, name: string, answer: Answer): Inode {
+  /**
+   * S3's answer to what a name stands for, asked for when the count of changes was `change`. Throws
+   * "not-found" when for nothing.
+   */
+  settle(parent: DirectoryInode, name: string, { answer, change }: Told): Inode {
     const seenAtMs = this.now();
-    switch (answer.kind) {
-      case "directory":
-        return this.seeDirectory(parent, name, seenAtMs);
-      case "file":
-        return this.seeObject(parent, name, { object: answer.object, seenAtMs });
-      case "nothing":
-        return this.#seeNothing(parent, name, seenAtMs);
-    }
+    if (answer.kind === "directory") return this.seeDirectory(parent, name, seenAtMs);
+    const child = parent.children.get(name);
+    if (child?.kind === "directory") this.#prolong(child, seenAtMs);
+    return answer.kind === "file"
+      ? this.seeObject(parent, name, { object: answer.object, change, seenAtMs })
+      : this.#seeNothing(parent, name, { change, seenAtMs });
   }
 
   seeDirectory(parent: DirectoryInode, name: string, seenAtMs: number): DirectoryInode {
@@ -78,7 +85,11 @@ export class Sightings {
     if (child?.kind === "directory") {
       directory = child;
       if (directory.state.status === "local") this.#markShared(directory, seenAtMs);
-      if (directory.unlisted.size === 0) parent.unlisted.delete(name);
+      // Unless it was emptied since it was seen, for all that is known here.
+      if (!this.isUnlisted(directory)) {
+        parent.unlisted.delete(name);
+        directory.isRemovalDue = false;
+      }
     } else {
       directory = new DirectoryInode(this.table.takeIno(), { parent, name });
       this.#attachSeen(directory, seenAtMs);
@@ -93,13 +104,15 @@ export class Sightings {
     name: string,
     seen: {
       readonly object: ObjectInfo;
+      /** The count of local changes when it was asked for. */
+      readonly change: number;
       readonly seenAtMs: number;
       /** From when on its attributes count, if not from when they were seen. */
       readonly toldAtMs?: number;
     },
   ): Inode {
     const child = parent.children.get(name);
-    if (child !== undefined && this.isUnlisted(child)) return child;
+    if (child !== undefined && this.#isStill(child, seen.change)) return child;
     let file: FileInode;
     if (
       child?.kind === "file" &&
@@ -124,9 +137,13 @@ export class Sightings {
     return file;
   }
 
-  #seeNothing(parent: DirectoryInode, name: string, seenAtMs: number): Inode {
+  #seeNothing(
+    parent: DirectoryInode,
+    name: string,
+    { change, seenAtMs }: { readonly change: number; readonly seenAtMs: number },
+  ): Inode {
     const child = parent.children.get(name);
-    if (child !== undefined && this.isUnlisted(child)) {
+    if (child !== undefined && this.#isStill(child, change)) {
       if (child.state.status === "local") child.validUntilMs = seenAtMs + this.lifetimeMs(child);
       return child;
     }
@@ -151,6 +168,12 @@ export class Sightings {
     this.noteChange(inode);
   }
 
+  /** This mount has stored a key below `directory`. */
+  noteStored(directory: DirectoryInode, nowMs: number): void {
+    this.markStored(directory, nowMs);
+    for (const above of this.#upFrom(directory)) above.storedAtChange = this.#changeCount;
+  }
+
   /** There is a key below `directory`: it and all above it are S3's now. */
   markStored(directory: DirectoryInode, seenAtMs: number): void {
     let stored = directory;
@@ -169,15 +192,30 @@ export class Sightings {
     file.openableUntilMs = seenAtMs + this.lifetimes.fileMs;
   }
 
+  /**
+   * A key in `directory` is being deleted, which may be its last and that of those above: S3 may show
+   * that before it answers. Returns what ends this.
+   */
+  beginDeletion(directory: DirectoryInode): () => void {
+    const above = [...this.#upFrom(directory)];
+    for (const each of above) each.deletions++;
+    this.markUnlisted(directory);
+    return () => {
+      for (const each of above) each.deletions--;
+    };
+  }
+
   /** Takes the name away; every directory above may have lost its last key by this. */
   remove(inode: Inode): void {
     const nowMs = this.now();
+    // Behind a directory that S3 had there may be an object of its name.
+    const mayHide = inode.kind === "directory" && inode.state.status === "remote";
     this.setGone(inode);
-    this.absent.add(inode.parent.prefix + inode.name, nowMs);
-    let directory = inode.parent;
-    for (; directory !== this.table.root; directory = directory.parent) {
+    if (!mayHide) this.absent.add(inode.parent.prefix + inode.name, nowMs);
+    for (const directory of this.#upFrom(inode.parent)) {
       if (directory.state.status !== "remote") continue;
       directory.emptiedUntilMs = nowMs + this.lifetimes.directoryMs;
+      directory.isRemovalDue = true;
     }
     this.markUnlisted(inode.parent);
     this.table.detach(inode);
@@ -206,7 +244,7 @@ export class Sightings {
   isUnlisted(child: Inode): boolean {
     if (child.state.status === "local") return true;
     if (child.kind === "file") return false;
-    if (child.emptiedUntilMs > this.now()) return true;
+    if (child.deletions > 0 || child.emptiedUntilMs > this.now()) return true;
     for (const grandchild of child.unlisted.values()) {
       if (this.isUnlisted(grandchild)) return true;
     }
@@ -220,6 +258,28 @@ export class Sightings {
       child.parent.unlisted.set(child.name, child);
       child = child.parent;
     }
+  }
+
+  /** Whether `child` stays what its name stands for, though S3 said otherwise when asked at `change`. */
+  #isStill(child: Inode, change: number): boolean {
+    if (this.isUnlisted(child)) return true;
+    return child.kind === "directory" && (child.isRemovalDue || child.storedAtChange > change);
+  }
+
+  /**
+   * S3 has nothing in `directory` any more. The kernel looks it up before it is removed, and whoever
+   * emptied it may take long to come to that: one lookup finds it, however late.
+   */
+  #prolong(directory: DirectoryInode, nowMs: number): void {
+    if (!directory.isRemovalDue || directory.emptiedUntilMs > nowMs) return;
+    directory.isRemovalDue = false;
+    directory.emptiedUntilMs = nowMs + this.lifetimes.directoryMs;
+    this.markUnlisted(directory);
+  }
+
+  /** `directory` and those above it, without the root. */
+  *#upFrom(directory: DirectoryInode): Generator<DirectoryInode> {
+    for (let above = directory; above !== this.table.root; above = above.parent) yield above;
   }
 
   #attachSeen(inode: Inode, seenAtMs: number): void {

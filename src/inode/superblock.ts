@@ -182,7 +182,7 @@ export class Superblock {
     const { parent, name } = file;
     if (parent.unlisted.get(name) === file) parent.unlisted.delete(name);
     this.#sightings.touchFile(file, nowMs);
-    this.#sightings.markStored(parent, nowMs);
+    this.#sightings.noteStored(parent, nowMs);
     this.table.remember(file);
     this.table.dropIfUnused(parent);
   }
@@ -197,7 +197,7 @@ export class Superblock {
   /** Deletes the object. The caller has made sure that nobody writes it. */
   async unlink(file: FileInode): Promise<void> {
     if (file.state.status === "remote") {
-      await this.#store.delete(file.key);
+      await this.#delete(file.key, file.parent);
       // Somebody began to write it anew meanwhile, so that the name stays.
       if (file.state.status !== "remote") return;
     }
@@ -217,7 +217,7 @@ export class Superblock {
       if (content === "more") {
         throw wasEmptied ? notEmpty(directory) : remoteDirectory(directory);
       }
-      if (content === "marker") await this.#store.delete(directory.prefix);
+      if (content === "marker") await this.#delete(directory.prefix, directory);
       this.#checkEmpty(directory);
     }
     this.#sightings.remove(directory);
@@ -232,6 +232,16 @@ export class Superblock {
   admit(directory: DirectoryInode, listing: DirectoryListing, listed: Listed): Inode | undefined {
     if (listed.page !== undefined) this.#walks.noteListing(directory, this.#now());
     return this.#listings.admit(directory, listing, listed);
+  }
+
+  /** Deletes a key that is in `directory`. */
+  async #delete(key: string, directory: DirectoryInode): Promise<void> {
+    const end = this.#sightings.beginDeletion(directory);
+    try {
+      await this.#store.delete(key);
+    } finally {
+      end();
+    }
   }
 
   #ask(parent: DirectoryInode, name: string): Promise<Inode> {
@@ -257,9 +267,10 @@ export class Superblock {
           if (child !== undefined && this.#isCurrent(child, this.#now())) return child;
         }
         question.outdated = false;
+        const change = this.#sightings.changeCount;
         const answer = await this.#askStore(parent, name);
         this.#walks.noteAnswer(parent, name, answer);
-        if (!question.outdated) return this.#sightings.settle(parent, name, answer);
+        if (!question.outdated) return this.#sightings.settle(parent, name, { answer, change });
       }
     } finally {
       this.#questions.delete(key);
@@ -285,20 +296,23 @@ export class Superblock {
   async #refreshFile(file: FileInode): Promise<void> {
     const { parent, name, state } = file;
     if (parent.children.get(name) !== file) throw stale(file);
+    const change = this.#sightings.changeCount;
     const answer = await askForFile(this.#store, file.key);
     // Written here meanwhile: what is known is newer than the answer.
     if (file.state !== state && file.state.status !== "gone") return;
     if (parent.children.get(name) !== file) throw stale(file);
-    if (this.#sightings.settle(parent, name, answer) !== file) throw stale(file);
+    if (this.#sightings.settle(parent, name, { answer, change }) !== file) throw stale(file);
   }
 
   async #refreshDirectory(directory: DirectoryInode): Promise<void> {
     const { parent, name } = directory;
     if (parent.children.get(name) !== directory) throw stale(directory);
+    const change = this.#sightings.changeCount;
     const exists = await askForDirectory(this.#store, directory.prefix);
     if (parent.children.get(name) !== directory) throw stale(directory);
     const answer: Answer = { kind: exists ? "directory" : "nothing" };
-    if (this.#sightings.settle(parent, name, answer) !== directory) throw stale(directory);
+    const settled = this.#sightings.settle(parent, name, { answer, change });
+    if (settled !== directory) throw stale(directory);
   }
 
   #onceFree<T extends Inode>(parent: DirectoryInode, name: string, make: () => T): T | Promise<T> {

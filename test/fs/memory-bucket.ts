@@ -39,6 +39,7 @@ export class MemoryBucket {
   readonly #now: () => number;
   readonly #failures: { readonly verb: Verb; readonly kind: S3ErrorKind }[] = [];
   readonly #held = new Map<Verb, Deferred<void>>();
+  #pagesOnTheWay: Deferred<void> | undefined;
   #sortedKeys: string[] | undefined;
 
   constructor(now: () => number = () => 1_700_000_000_000) {
@@ -103,6 +104,16 @@ export class MemoryBucket {
     };
   }
 
+  /** Pages of listings, as they were when asked for, arrive when the returned function is called. */
+  holdPages(): () => void {
+    const gate = deferred<void>();
+    this.#pagesOnTheWay = gate;
+    return () => {
+      this.#pagesOnTheWay = undefined;
+      gate.resolve();
+    };
+  }
+
   async head(key: string): Promise<ObjectInfo> {
     await this.#begin("head", key);
     return this.#find("head", key).info;
@@ -111,6 +122,12 @@ export class MemoryBucket {
   async list(request: ListRequest): Promise<ListPage> {
     // S3 answers with the state at some time during the request: here, at its end.
     await this.#begin("list", request.prefix);
+    const page = this.#page(request);
+    await this.#pagesOnTheWay?.promise;
+    return page;
+  }
+
+  #page(request: ListRequest): ListPage {
     const { prefix, delimiter } = request;
     const keysMax = Math.min(request.maxKeys ?? 1000, this.pageKeysMax);
     const keys = this.#keys();

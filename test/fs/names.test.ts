@@ -133,7 +133,41 @@ describe("removing a tree through the mount", () => {
     expect(await errnoFrom(() => setup.fs.lookup(ROOT, "t"))).toBe(ENOENT);
   });
 
-  test("an emptied directory stays for its TTL and no longer", async () => {
+  test("waits as long as it likes before it removes a directory, if it alone looks for it", async () => {
+    const setup = rig({ allowDelete: true });
+    setup.bucket.store("t/a/1");
+    setup.bucket.store("t/a");
+    const t = (await setup.fs.lookup(ROOT, "t")).attributes.ino;
+    const a = (await setup.fs.lookup(t, "a")).attributes.ino;
+    await setup.fs.unlink(a, "1");
+    // Out of memory, the kernel forgets it and what it knows of it.
+    setup.fs.forget(a, 1);
+    setup.advance(30_000);
+    setup.fs.gauges();
+    expect((await setup.fs.lookup(t, "a")).attributes).toMatchObject({ ino: a, kind: "directory" });
+    setup.advance(30_000);
+    await setup.fs.rmdir(t, "a");
+    await setup.fs.unlink(t, "a");
+    setup.advance(3_600_000);
+    expect((await setup.fs.lookup(ROOT, "t")).attributes.ino).toBe(t);
+    await setup.fs.rmdir(ROOT, "t");
+    expect(await errnoFrom(() => setup.fs.lookup(ROOT, "t"))).toBe(ENOENT);
+  });
+
+  test("an emptied directory that nobody removes is found by name once after its TTL", async () => {
+    const setup = rig({ allowDelete: true });
+    setup.bucket.store("dir/file");
+    const dir = (await setup.fs.lookup(ROOT, "dir")).attributes.ino;
+    await setup.fs.unlink(dir, "file");
+    setup.advance(1001);
+    expect((await setup.fs.lookup(ROOT, "dir")).attributes.ino).toBe(dir);
+    setup.advance(999);
+    expect((await setup.fs.lookup(ROOT, "dir")).attributes.ino).toBe(dir);
+    setup.advance(1);
+    expect(await errnoFrom(() => setup.fs.lookup(ROOT, "dir"))).toBe(ENOENT);
+  });
+
+  test("an emptied directory stays for its TTL, and then goes with a listing", async () => {
     const setup = rig({ allowDelete: true });
     setup.bucket.store("dir/file");
     const dir = (await setup.fs.lookup(ROOT, "dir")).attributes.ino;
@@ -144,8 +178,8 @@ describe("removing a tree through the mount", () => {
     expect((await setup.fs.lookup(ROOT, "dir")).attributes.ino).toBe(dir);
     expect(await names(setup, ROOT)).toEqual(["dir"]);
     setup.advance(200);
-    expect(await errnoFrom(() => setup.fs.lookup(ROOT, "dir"))).toBe(ENOENT);
     expect(await names(setup, ROOT)).toEqual([]);
+    expect(await errnoFrom(() => setup.fs.lookup(ROOT, "dir"))).toBe(ENOENT);
   });
 
   test("does not remove what another client put there meanwhile", async () => {
