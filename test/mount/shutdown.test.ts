@@ -2,9 +2,12 @@
 
 import { constants } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { findMount } from "../../src/base/mountinfo.ts";
 import { MIB } from "../../src/base/sizes.ts";
 import { pattern, sha256 } from "../rigs/bytes.ts";
-import { run, succeed } from "../rigs/child.ts";
+import { Child, run, succeed } from "../rigs/child.ts";
+import { processesSeeing } from "../rigs/namespaces.ts";
+import { testAsRoot } from "../rigs/root.ts";
 import { createWhole, readOn, writeOn } from "../scenarios/whole-file.ts";
 import { Weather } from "./weather.ts";
 
@@ -85,6 +88,30 @@ test("a mount with an open file is busy; detached, it serves the writer to the e
   expect(await contentOf("file")).toBe(sha256(LARGE));
   expect((await weather.mount.child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
 });
+
+testAsRoot("mounts in other namespaces")(
+  "a mount that a container has of its own serves it to its end, and ends behind it",
+  async () => {
+    await weather.bucket.put("file", "content");
+    const { child, directory } = weather.mount;
+    const device = findMount(directory)?.device ?? "";
+    const script = 'echo there; read -r line; cat "$1/file"';
+    const container = new Child(
+      "unshare",
+      ["--mount", "--propagation", "private", "sh", "-c", script, "sh", directory],
+      { stdio: ["pipe", "pipe", "pipe"] },
+    );
+    await container.waitForOutput(/there/);
+    await succeed("umount", [directory]);
+    expect(weather.scratch.mounts()).toEqual([]);
+    expect(processesSeeing(device)).toContain(container.pid);
+    expect(child.running).toBe(true);
+    container.process.stdin?.end("\n");
+    expect((await container.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
+    expect(container.stdout).toBe("there\ncontent");
+    expect((await child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
+  },
+);
 
 test("kill -9 in the middle of an upload leaves no object, and readers an error", async () => {
   await weather.bucket.put("read", LARGE);

@@ -4,12 +4,18 @@
  */
 
 import type { SpawnOptions } from "node:child_process";
+import { setTimeout as delay } from "node:timers/promises";
+import { findMount } from "../../src/base/mountinfo.ts";
 import type { Endpoint } from "./bucket-view.ts";
 import { Child, type Exit, run } from "./child.ts";
+import { processesSeeing } from "./namespaces.ts";
 import { commandLine } from "./paths.ts";
 import type { MountFlags } from "./rig.ts";
 
 const EXIT_TIMEOUT_MS = 30_000;
+/** How long containers that were started meanwhile may keep mounts of their own of what was mounted. */
+const ELSEWHERE_TIMEOUT_MS = 120_000;
+const ELSEWHERE_POLL_MS = 500;
 
 export interface MountRequest {
   readonly endpoint: Endpoint;
@@ -107,9 +113,27 @@ export class MountProcess {
 
   /** Unmounts from outside; resolves with how the program ended. */
   async unmount(): Promise<Exit> {
+    const device = findMount(this.directory)?.device;
     const { code, stderr } = await run("umount", [this.directory]);
     if (code !== 0) throw new Error(`umount ${this.directory} failed: ${stderr}`);
+    if (device !== undefined) await this.#unmountedElsewhere(device);
     return this.child.exitWithin(EXIT_TIMEOUT_MS);
+  }
+
+  /** Other tests make mount namespaces, and each keeps this mount alive until it is gone. */
+  async #unmountedElsewhere(device: string): Promise<void> {
+    const startMs = performance.now();
+    for (;;) {
+      const pause = delay(ELSEWHERE_POLL_MS, undefined, { ref: false });
+      await Promise.race([this.child.exited, pause]);
+      if (!this.child.running) return;
+      const processes = processesSeeing(device);
+      if (processes.length === 0) return;
+      if (performance.now() - startMs > ELSEWHERE_TIMEOUT_MS) {
+        await this.kill();
+        throw new Error(`${this.directory} is still mounted for the processes ${processes}`);
+      }
+    }
   }
 
   /** Waits for the end that somebody else has begun; fails unless it is with `status`. */
