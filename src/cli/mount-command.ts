@@ -58,7 +58,7 @@ export function parseMountCommand(args: readonly string[], invoker: Invoker): Ma
   const absolute = (path: string | undefined) => path && resolve(invoker.workingDirectory, path);
   const { bucket, prefix } = parseBucket(bucketArgument, values.prefix);
   refuseSseContradiction(values);
-  refuseNotYetSupported(values, bucket);
+  refuseNotYetSupported(values);
   return {
     kind: "mount",
     options: mountOptions(values, {

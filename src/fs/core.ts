@@ -6,6 +6,7 @@
 import type { Attributes, Entry } from "../base/attributes.ts";
 import { inBackground, type Log } from "../base/log.ts";
 import {
+  type DirectoryBucket,
   type DirectoryInode,
   type FileInode,
   type Inode,
@@ -47,6 +48,8 @@ export interface UploadTarget {
 
 export interface FileSystemParts {
   readonly store: Store;
+  /** Present where the bucket is one. */
+  readonly directoryBucket?: DirectoryBucket | undefined;
   readonly openReader: (
     object: Readonly<{ key: string; etag: string; objectBytes: number }>,
   ) => ObjectReader;
@@ -78,6 +81,8 @@ export class Core {
   readonly handles: HandleTable<ReadHandle | WriteHandle>;
   readonly takeHandleNumber: () => number;
   readonly #mountedAtMs: number;
+  /** Keys that are about to stand for something else: nobody may begin to write them. */
+  readonly renaming = new Set<string>();
   /** No more files are written: those that are open are being stored for the last time. */
   isEnding: boolean = false;
 
@@ -185,6 +190,7 @@ export class Core {
   /** Begins to write `file`, which is local. The caller has made sure that nobody else uses it. */
   startWriter(file: FileInode): FileWriter {
     if (this.isEnding) throw new FsError("shutting-down", "the bucket is being unmounted");
+    this.checkNotRenaming(file);
     const { superblock, uses, parts } = this;
     const writer = new FileWriter({
       file,
@@ -198,6 +204,11 @@ export class Core {
     });
     uses.setWriter(file, writer);
     return writer;
+  }
+
+  checkNotRenaming({ key }: FileInode): void {
+    if (!this.renaming.has(key)) return;
+    throw new FsError("being-renamed", `${JSON.stringify(key)} is the old or new name of a rename`);
   }
 
   /** A read showed that S3 no longer has the object that `file` stands for. */

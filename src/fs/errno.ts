@@ -98,6 +98,8 @@ const FS_ERRNO = {
   "unsupported-flags": EINVAL,
   "unsupported-kind": EINVAL,
   "rename-unsupported": ENOSYS,
+  "rename-directory": EPERM,
+  "being-renamed": EPERM,
   "rename-by-copy": EXDEV,
   archived: EACCES,
   "deleted-while-open": EIO,

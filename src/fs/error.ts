@@ -16,6 +16,9 @@ export type FsErrorKind =
   | "unsupported-flags"
   | "unsupported-kind"
   | "rename-unsupported"
+  | "rename-directory"
+  /** Another name is being given to the file, or to another file its name. */
+  | "being-renamed"
   /** A rename that the caller is to do by copying and deleting. */
   | "rename-by-copy"
   /** The object has to be restored from its archive first. */

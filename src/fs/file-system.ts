@@ -100,10 +100,12 @@ export class FileSystem {
   rename(request: {
     readonly parent: number;
     readonly name: string;
+    readonly newParent: number;
+    readonly newName: string;
     readonly flags: number;
   }): Reply<void> {
     const key = (): string => this.#core.keyIn(request.parent, request.name);
-    return this.#logged("rename", key, () => this.#names.rename(request.flags));
+    return this.#logged("rename", key, () => this.#names.rename(request));
   }
 
   open(ino: number, flags: number, caller: Caller): Reply<Opened> {

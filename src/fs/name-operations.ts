@@ -1,7 +1,8 @@
 /** lookup, forget, mknod, mkdir, unlink, rmdir, rename: what happens to names. */
 
 import type { Entry } from "../base/attributes.ts";
-import { type FileInode, type Inode, InodeError } from "../inode/index.ts";
+import { type DirectoryBucket, type FileInode, type Inode, InodeError } from "../inode/index.ts";
+import { S3Error } from "../s3/index.ts";
 import type { Core } from "./core.ts";
 import { FsError } from "./error.ts";
 
@@ -9,6 +10,7 @@ import { FsError } from "./error.ts";
 const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
 /** include/uapi/linux/fs.h */
+const RENAME_NOREPLACE = 1;
 const RENAME_EXCHANGE = 2;
 const RENAME_WHITEOUT = 4;
 
@@ -16,6 +18,14 @@ const RENAME_WHITEOUT = 4;
 const SAVING =
   "what saves by renaming (editors, sed -i) has to write in place, " +
   "which needs --allow-overwrite (vim: `:w !tee %`)";
+
+interface RenameRequest {
+  readonly parent: number;
+  readonly name: string;
+  readonly newParent: number;
+  readonly newName: string;
+  readonly flags: number;
+}
 
 export class NameOperations {
   readonly #core: Core;
@@ -58,6 +68,7 @@ export class NameOperations {
       throw new InodeError("is-directory", `${JSON.stringify(file.key)} is a directory`);
     }
     await this.#endWriting(file);
+    this.#core.checkNotRenaming(file);
     await this.#core.superblock.unlink(file);
   }
 
@@ -70,12 +81,20 @@ export class NameOperations {
     await this.#core.superblock.removeDirectory(directory, this.#core.options.allowDelete);
   }
 
-  /** Refused, without asking S3: objects cannot be renamed, and compatible servers pretend to. */
-  rename(flags: number): never {
+  /** Only directory buckets can. */
+  rename(request: RenameRequest): Promise<void> {
+    const { flags } = request;
     if ((flags & (RENAME_EXCHANGE | RENAME_WHITEOUT)) !== 0) {
       throw new FsError("unsupported-flags", "names cannot be exchanged or whited out in S3");
     }
     this.#core.checkWritable();
+    const { directoryBucket } = this.#core.parts;
+    if (directoryBucket === undefined) this.#refuseRename();
+    return this.#rename(request, directoryBucket);
+  }
+
+  /** Without asking S3: objects cannot be renamed, and compatible servers pretend to. */
+  #refuseRename(): never {
     if (this.#core.options.allowDelete) {
       throw new FsError(
         "rename-by-copy",
@@ -86,6 +105,50 @@ export class NameOperations {
       "rename-unsupported",
       `S3 cannot rename objects; with --allow-delete, mv copies and deletes instead; ${SAVING}`,
     );
+  }
+
+  /** What is overwritten with --allow-overwrite is gone for who reads it; who reads `file` fails too. */
+  async #rename(request: RenameRequest, bucket: DirectoryBucket): Promise<void> {
+    const { flags, name, newName } = request;
+    const parent = this.#core.directory(request.newParent);
+    const file = await this.#find(request.parent, name);
+    const target = parent.children.get(newName);
+    if (file === target) return;
+    if (file.kind === "directory") {
+      throw new FsError("rename-directory", "S3 renames objects, and no directories");
+    }
+    if (target?.kind === "directory") {
+      throw new InodeError("is-directory", `${JSON.stringify(target.key)} is a directory`);
+    }
+    for (const used of target === undefined ? [file] : [file, target]) await this.#settle(used);
+    const keys = [file.key, parent.prefix + newName];
+    for (const used of target === undefined ? [file] : [file, target]) {
+      this.#core.checkNotRenaming(used);
+    }
+    const mayReplace = this.#core.options.allowOverwrite && (flags & RENAME_NOREPLACE) === 0;
+    const to = { parent, name: newName, ...(mayReplace ? {} : { ifNoneMatch: "*" as const }) };
+    for (const key of keys) this.#core.renaming.add(key);
+    try {
+      await this.#core.superblock.rename(file, to, bucket);
+    } catch (error) {
+      throw this.#explainRename(error, file, newName);
+    } finally {
+      for (const key of keys) this.#core.renaming.delete(key);
+    }
+  }
+
+  /** Brings what was written to S3; throws for a file that is being written. */
+  async #settle(file: FileInode): Promise<void> {
+    await this.#endWriting(file);
+    if (file.state.status === "local") await this.#core.startWriter(file).complete();
+  }
+
+  #explainRename(error: unknown, file: FileInode, newName: string): unknown {
+    if (!(error instanceof S3Error)) return error;
+    if (error.kind === "not-found") this.#core.distrust(file);
+    if (error.kind !== "precondition-failed") return error;
+    const message = `there is ${JSON.stringify(newName)} already, and overwriting needs a mount with --allow-overwrite`;
+    return new InodeError("exists", message);
   }
 
   #introduce(found: Inode | Promise<Inode>): Entry | Promise<Entry> {

@@ -94,6 +94,7 @@ export class OpenOperations {
         "the file is open for reading: it cannot be written before it is closed",
       );
     }
+    this.#core.checkNotRenaming(file);
     this.#core.superblock.overwrite(file);
     return this.#openForWriting(file, request);
   }

@@ -10,6 +10,9 @@
  * The order is that of keys, a directory's ending in "/". That is also the difficulty: an object
  * `a` is hidden by a directory `a/`, which the listing mentions only behind `a-b`, perhaps a page
  * later. Such objects are held back until the listing has passed the place.
+ *
+ * Directory buckets list in no order, and may list a name twice. There, names are told as they come,
+ * those that only this mount has at the end; an object is hidden by a directory of the same page.
  */
 
 import type { ListPage, ObjectInfo } from "../s3/index.ts";
@@ -56,6 +59,8 @@ export interface ListingOptions {
   readonly directory: DirectoryInode;
   /** Reads this page and no other; all pages when absent. */
   readonly range?: PageRange;
+  /** Whether S3 lists in the order of keys. */
+  readonly isOrdered: boolean;
   /** Names to merge: those with `unlisted` state, unsorted. */
   readonly locals: readonly Inode[];
   readonly changeCount: () => number;
@@ -82,6 +87,8 @@ export class DirectoryListing {
   #released: Listed[] = [];
   /** Names changed here while the listing ran, with the count of changes at that time. */
   readonly #changed = new Map<string, number>();
+  /** Names that were told, where S3 has no order and may list them again. */
+  readonly #told = new Set<string>();
 
   constructor(options: ListingOptions) {
     this.#options = options;
@@ -103,7 +110,7 @@ export class DirectoryListing {
       if (released !== undefined) return released;
       const page = this.#page;
       if (page === undefined) return "wait";
-      const listed = this.#take(page);
+      const listed = this.#options.isOrdered ? this.#take(page) : this.#takeUnordered(page);
       if (listed === undefined) {
         if (page.nextToken !== undefined) return "wait";
         if (this.#held.length === 0) return "end";
@@ -147,7 +154,7 @@ export class DirectoryListing {
 
   /** The name was made, removed or replaced in this mount; what S3 listed before is outdated. */
   noteChange(name: string, change: number): void {
-    const place = this.#place();
+    const place = this.#options.isOrdered ? this.#place() : undefined;
     // What has been passed is not read again, and what no page holds is listed as it is by then.
     const isWaiting = this.#held.length > 0 || this.#released.length > 0;
     if (isWaiting || place === undefined || compareKeys(`${name}/`, place) >= 0) {
@@ -212,6 +219,32 @@ export class DirectoryListing {
     }
     this.#directoryIndex++;
     return { name: remote.slice(0, -1), page };
+  }
+
+  /** What is left in the page, and behind the last page what only this mount has. */
+  #takeUnordered(page: Page): Listed | "hidden" | undefined {
+    const object = page.objects[this.#objectIndex];
+    if (object !== undefined) {
+      this.#objectIndex++;
+      const name = object.key.slice(this.#prefix.length);
+      const isHidden = this.#localDirectories.has(name) || page.directorySet.has(`${name}/`);
+      return isHidden ? "hidden" : this.#once({ name, object, page });
+    }
+    const directory = page.directories[this.#directoryIndex];
+    if (directory !== undefined) {
+      this.#directoryIndex++;
+      return this.#once({ name: directory.slice(0, -1), page });
+    }
+    const local = page.nextToken === undefined ? this.#locals[this.#localIndex] : undefined;
+    if (local === undefined) return undefined;
+    this.#localIndex++;
+    return this.#once({ name: local.name, local, page: undefined });
+  }
+
+  #once(listed: Listed): Listed | "hidden" {
+    if (this.#told.has(listed.name)) return "hidden";
+    this.#told.add(listed.name);
+    return listed;
   }
 
   /** A file is shown now, later or never, depending on whether a directory has its name. */

@@ -16,5 +16,5 @@ export {
   sizeAndTime,
 } from "./inode.ts";
 export type { MetadataTtl } from "./metadata-ttl.ts";
-export type { Store } from "./question.ts";
+export type { DirectoryBucket, Store } from "./question.ts";
 export { Superblock } from "./superblock.ts";

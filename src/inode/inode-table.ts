@@ -5,7 +5,7 @@
  * mount has emptied it.
  */
 
-import { DirectoryInode, type Inode, ROOT_INO } from "./inode.ts";
+import { DirectoryInode, type FileInode, type Inode, ROOT_INO } from "./inode.ts";
 
 /** Inodes kept for lookups that may follow a listing: about 16 MB. */
 const REMEMBERED_MAX = 32_768;
@@ -56,6 +56,18 @@ export class InodeTable {
     if (parent.children.get(name) === inode) parent.children.delete(name);
     if (parent.unlisted.get(name) === inode) parent.unlisted.delete(name);
     this.dropIfUnused(inode);
+  }
+
+  /** Gives `file` another name, which is taken away from what had it. */
+  move(file: FileInode, parent: DirectoryInode, name: string): void {
+    const before = { parent: file.parent, name: file.name };
+    for (const names of [before.parent.children, before.parent.unlisted]) {
+      if (names.get(before.name) === file) names.delete(before.name);
+    }
+    file.parent = parent;
+    file.name = name;
+    this.attach(file);
+    this.dropIfUnused(before.parent);
   }
 
   /** Keeps an inode that nobody refers to, until `expire` finds it too old or one of too many. */

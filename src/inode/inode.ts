@@ -65,8 +65,9 @@ interface Location {
 export class FileInode {
   readonly kind = "file";
   readonly ino: number;
-  readonly parent: DirectoryInode;
-  readonly name: string;
+  /** Both change when it is renamed, and only then. */
+  parent: DirectoryInode;
+  name: string;
   state: FileState;
   /** How many times the kernel was told of it and has not forgotten. */
   lookups = 0;

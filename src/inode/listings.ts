@@ -6,7 +6,7 @@
 import type { Log } from "../base/log.ts";
 import { DirectoryListing, type Listed, type Page, type PageRange } from "./directory-listing.ts";
 import type { DirectoryInode, Inode } from "./inode.ts";
-import type { Store } from "./question.ts";
+import type { DirectoryBucket, Store } from "./question.ts";
 import type { Sightings } from "./sightings.ts";
 
 /**
@@ -20,13 +20,16 @@ export class Listings {
   readonly #store: Store;
   readonly #log: Log;
   readonly #sightings: Sightings;
+  readonly #isOrdered: boolean;
   #invalidNameSeen: boolean = false;
 
   constructor(options: {
     readonly store: Store;
     readonly log: Log;
     readonly sightings: Sightings;
+    readonly directoryBucket?: DirectoryBucket | undefined;
   }) {
+    this.#isOrdered = options.directoryBucket === undefined;
     this.#store = options.store;
     this.#log = options.log;
     this.#sightings = options.sightings;
@@ -81,6 +84,7 @@ export class Listings {
       directory,
       locals,
       ...(range && { range }),
+      isOrdered: this.#isOrdered,
       changeCount: () => this.#sightings.changeCount,
       now: this.#sightings.now,
       onInvalidName: (key) => this.#skipName(key),

@@ -9,6 +9,9 @@ import { exceedsBytes, KEY_BYTES_MAX } from "./name.ts";
 /** What the inode layer asks of the object store. */
 export type Store = Pick<ObjectClient, "head" | "list" | "delete">;
 
+/** What a directory bucket (S3 Express One Zone) has, and no other. Its listings have no order. */
+export type DirectoryBucket = Pick<ObjectClient, "rename">;
+
 export type Answer =
   | { readonly kind: "directory" }
   | { readonly kind: "file"; readonly object: ObjectInfo }

@@ -207,10 +207,30 @@ export class Sightings {
 
   /** Takes the name away; every directory above may have lost its last key by this. */
   remove(inode: Inode): void {
-    const nowMs = this.now();
     // Behind a directory that S3 had there may be an object of its name.
     const mayHide = inode.kind === "directory" && inode.state.status === "remote";
     this.setGone(inode);
+    this.#empty(inode, mayHide);
+    this.table.detach(inode);
+  }
+
+  /** The object of `file` has another key now. What had that key before is gone. */
+  move(file: FileInode, parent: DirectoryInode, name: string): void {
+    const nowMs = this.now();
+    const replaced = parent.children.get(name);
+    if (replaced !== undefined) this.setGone(replaced);
+    this.noteChange(file);
+    this.#empty(file, false);
+    this.table.move(file, parent, name);
+    this.absent.delete(file.key);
+    this.noteChange(file);
+    this.noteStored(parent, nowMs);
+    this.touchFile(file, nowMs);
+  }
+
+  /** The name is to be taken away from `inode`. */
+  #empty(inode: Inode, mayHide: boolean): void {
+    const nowMs = this.now();
     if (!mayHide) this.absent.add(inode.parent.prefix + inode.name, nowMs);
     for (const directory of this.#upFrom(inode.parent)) {
       if (directory.state.status !== "remote") continue;
@@ -218,7 +238,6 @@ export class Sightings {
       directory.isRemovalDue = true;
     }
     this.markUnlisted(inode.parent);
-    this.table.detach(inode);
   }
 
   /** Nothing has this name any more, or something else. */

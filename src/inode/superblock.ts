@@ -21,13 +21,17 @@ import {
   askForDirectory,
   askForFile,
   askForName,
+  type DirectoryBucket,
   type Store,
 } from "./question.ts";
+import { exists, notEmpty, remoteDirectory, stale } from "./refusals.ts";
 import { notFound, Sightings } from "./sightings.ts";
 import { Walks } from "./walks.ts";
 
 export interface SuperblockOptions {
   readonly store: Store;
+  /** Present where the bucket is one. */
+  readonly directoryBucket?: DirectoryBucket | undefined;
   /** "" or ending in "/": what every key of the mount begins with. */
   readonly prefix: string;
   readonly ttl: MetadataTtl;
@@ -223,6 +227,22 @@ export class Superblock {
     this.#sightings.remove(directory);
   }
 
+  /**
+   * Renames the object of `file`, which keeps its number, in a directory bucket. The caller has made sure
+   * that nobody writes it, nor what has the new name; that is replaced unless `ifNoneMatch`.
+   */
+  async rename(
+    file: FileInode,
+    to: { readonly parent: DirectoryInode; readonly name: string; readonly ifNoneMatch?: "*" },
+    bucket: DirectoryBucket,
+  ): Promise<void> {
+    const { name, parent, ...condition } = to;
+    checkName(parent.prefix, name);
+    const keys = { from: file.key, to: parent.prefix + name };
+    await this.#emptying(file.parent, () => bucket.rename({ ...keys, ...condition }));
+    this.#sightings.move(file, parent, name);
+  }
+
   /** Starts to read `directory` from its beginning. The caller closes it. */
   openListing(directory: DirectoryInode): DirectoryListing {
     return this.#listings.open(directory);
@@ -235,10 +255,15 @@ export class Superblock {
   }
 
   /** Deletes a key that is in `directory`. */
-  async #delete(key: string, directory: DirectoryInode): Promise<void> {
+  #delete(key: string, directory: DirectoryInode): Promise<void> {
+    return this.#emptying(directory, () => this.#store.delete(key));
+  }
+
+  /** Runs `work`, which may take the last key of `directory`. */
+  async #emptying(directory: DirectoryInode, work: () => Promise<void>): Promise<void> {
     const end = this.#sightings.beginDeletion(directory);
     try {
-      await this.#store.delete(key);
+      await work();
     } finally {
       end();
     }
@@ -359,23 +384,4 @@ export class Superblock {
   #emptyFile(): FileState {
     return { status: "local", sizeBytes: 0, madeAtMs: this.#now(), times: {} };
   }
-}
-
-function remoteDirectory(directory: DirectoryInode): InodeError {
-  return new InodeError(
-    "remote-directory",
-    `${JSON.stringify(directory.prefix)} exists in the bucket: it goes when its last key is deleted`,
-  );
-}
-
-function notEmpty(directory: DirectoryInode): InodeError {
-  return new InodeError("not-empty", `${JSON.stringify(directory.prefix)} is not empty`);
-}
-
-function exists(name: string): InodeError {
-  return new InodeError("exists", `${JSON.stringify(name)} exists already`);
-}
-
-function stale(inode: Inode): InodeError {
-  return new InodeError("stale", `${JSON.stringify(inode.key)} was replaced in the bucket`);
 }

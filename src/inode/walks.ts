@@ -20,7 +20,7 @@ import { type DirectoryListing, isInDoubt, type Listed, type Page } from "./dire
 import { type DirectoryInode, isRestoreUnknown, type Walk } from "./inode.ts";
 import type { Listings } from "./listings.ts";
 import { compareKeys, exceedsBytes, KEY_BYTES_MAX, nameBefore } from "./name.ts";
-import type { Answer } from "./question.ts";
+import type { Answer, DirectoryBucket } from "./question.ts";
 
 /** How long after a page of a listing was read the names in it may be asked for. */
 const LISTED_MS = 10_000;
@@ -38,13 +38,15 @@ export class Walks {
   readonly #log: Log;
   readonly #now: () => number;
   /** Whether the server lists in the order of keys and from where it is told to. */
-  #isSupported: boolean = true;
+  #isSupported: boolean;
 
   constructor(options: {
     readonly listings: Listings;
     readonly log: Log;
     readonly now: () => number;
+    readonly directoryBucket?: DirectoryBucket | undefined;
   }) {
+    this.#isSupported = options.directoryBucket === undefined;
     this.#listings = options.listings;
     this.#log = options.log;
     this.#now = options.now;

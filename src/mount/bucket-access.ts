@@ -83,6 +83,9 @@ export function remedyFor(failure: S3Error, options: ObjectClientOptions): strin
     case "not-found":
       return `is "${options.bucket}" spelled as "aws s3 ls" shows it, and is ${endpoint} the right server?`;
     case "access-denied":
+      if (failure.operation === "CreateSession") {
+        return "these credentials need the permission s3express:CreateSession on this bucket";
+      }
       if (options.expectedBucketOwner !== undefined) {
         return `does account ${options.expectedBucketOwner}, which --expected-bucket-owner names, own it, and may you list it?`;
       }

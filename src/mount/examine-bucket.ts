@@ -8,7 +8,7 @@ import { Examination, type ObjectClientOptions, S3Error, type Trial } from "../s
 import { remedyFor } from "./bucket-access.ts";
 import type { MountContext } from "./mount-bucket.ts";
 import type { MountOptions } from "./options.ts";
-import { storeOptions } from "./store-options.ts";
+import { isDirectoryBucket, storeOptions } from "./store-options.ts";
 
 export type Verdict = "good" | "warning" | "bad" | "unknown";
 
@@ -49,10 +49,9 @@ export async function* examineBucket(
   if (server.verdict === "good" && signed) yield* examinePermissions(store, options);
 }
 
-function kindOf({ bucket, bucketType }: MountOptions): string {
-  if (bucketType === "directory" || bucket.endsWith("--x-s3")) {
-    return "a directory bucket (S3 Express One Zone)";
-  }
+function kindOf(options: MountOptions): string {
+  const { bucket } = options;
+  if (isDirectoryBucket(options)) return "a directory bucket (S3 Express One Zone)";
   if (bucket.includes(":")) return "an access point, or what has an ARN like one";
   if (bucket.endsWith("-s3alias")) return "the alias of an access point";
   return "a general purpose bucket";

@@ -29,7 +29,7 @@ import { type Backend, type KernelEnd, loadBackend } from "./kernel-end.ts";
 import { measuredOperations } from "./measured-operations.ts";
 import { inferredContentTypes, uploadChecksumsFor } from "./new-objects.ts";
 import type { MountOptions } from "./options.ts";
-import { storeOptions } from "./store-options.ts";
+import { isDirectoryBucket, storeOptions } from "./store-options.ts";
 
 /** What the process around a mount lends it. */
 export interface MountContext {
@@ -157,6 +157,7 @@ class Mount implements Mounted {
     const { readPartBytes, writePartBytes } = options;
     this.#fileSystem = createFileSystem({
       store: client,
+      ...(isDirectoryBucket(options) && { directoryBucket: client }),
       openReader: (object) =>
         openReader({
           ...object,

@@ -47,8 +47,12 @@ export async function storeOptions(
   const region = await regionFor(options, { log, environment });
   const userAgent = userAgentFor(options);
   const sourceOptions = { environment, profile, region, userAgent, caBundle, log: storeLog };
+  const sessionAuth = environment["AWS_S3_DISABLE_EXPRESS_SESSION_AUTH"]?.toLowerCase() !== "true";
   return {
     bucket,
+    ...(isDirectoryBucket(options) && {
+      directoryBucket: { readOnly: options.readOnly, withoutSessions: !sessionAuth },
+    }),
     region,
     endpointUrl: endpointFor(options, environment),
     forcePathStyle,
@@ -72,6 +76,14 @@ export async function storeOptions(
     ...(native && { checksums: native }),
     log: storeLog,
   };
+}
+
+/** One of S3 Express One Zone, by its name where nobody says it. */
+export function isDirectoryBucket({
+  bucket,
+  bucketType,
+}: Pick<MountOptions, "bucket" | "bucketType">): boolean {
+  return bucketType === undefined ? bucket.endsWith("--x-s3") : bucketType === "directory";
 }
 
 /** Of the options or the environment; the shared files' is left to the SDK's rules. */

@@ -8,8 +8,15 @@ import type { Metrics } from "../base/metrics.ts";
 import type { Checksums } from "./body-check.ts";
 import type { ChecksumAlgorithm } from "./checksum.ts";
 import { Conditions } from "./conditions.ts";
-import type { CachedCredentials } from "./credentials.ts";
-import { DirectPath } from "./direct-path.ts";
+import { CachedCredentials } from "./credentials.ts";
+import { DirectPath, type DirectPathOptions } from "./direct-path.ts";
+import {
+  type DirectoryBucketOptions,
+  renameObject,
+  SESSION_TOKEN_HEADER,
+  SIGNING_SERVICE,
+  sessionsOf,
+} from "./directory-bucket.ts";
 import { type Encryption, encryptionHeaders, UnconfirmedUploads } from "./encryption.ts";
 import { S3Error } from "./error.ts";
 import { getObject } from "./get-object.ts";
@@ -25,6 +32,7 @@ import type {
   ObjectClient,
   ObjectInfo,
   PutRequest,
+  RenameRequest,
   Stored,
   StoredInfo,
   UploadedPart,
@@ -39,7 +47,6 @@ import { CONNECTIONS_MAX, Transport } from "./transport.ts";
 import type { NodeEnvironment } from "./trust.ts";
 import {
   abortUpload,
-  type CommonHeaders,
   completeUpload,
   createUpload,
   deleteObject,
@@ -50,6 +57,8 @@ import {
 
 export interface ObjectClientOptions {
   readonly bucket: string;
+  /** Present where `bucket` is one of S3 Express One Zone. */
+  readonly directoryBucket?: DirectoryBucketOptions | undefined;
   /** Of the bucket, if it is known; an ARN names its own. `findRegion` finds one. */
   readonly region: string;
   /** undefined: the SDK's rules, which know Amazon's own endpoints. */
@@ -103,11 +112,12 @@ class Client implements ObjectClient {
   readonly #uploads: Uploads;
   readonly #encryption: Encryption | undefined;
   readonly #checksums: Checksums | undefined;
-  /** Only Amazon's own S3 is asked for restore status. */
+  /** Only Amazon's own S3 is asked for restore status, and not where nothing can be archived. */
   readonly #asksRestoreStatus: boolean;
 
   constructor(options: ObjectClientOptions) {
-    const { bucket, credentials, endpointUrl, forcePathStyle, profile, region } = options;
+    const { bucket, credentials, directoryBucket, endpointUrl, forcePathStyle, profile, region } =
+      options;
     const { dualStack = false, transferAcceleration = false, userAgent = "mount-s3-ts" } = options;
     const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
     this.#transport = new Transport({
@@ -137,26 +147,32 @@ class Client implements ObjectClient {
       transport,
       retrier,
     });
-    const target = memoised(
-      async (): Promise<Target> =>
-        endpointUrl !== undefined && isPlainBucket(bucket) && !dualStack && !transferAcceleration
+    const target = memoised(async (): Promise<Target> => {
+      const isKnown = isPlainBucket(bucket) && !dualStack && !transferAcceleration;
+      const found =
+        endpointUrl !== undefined && isKnown
           ? targetAt(endpointUrl, bucket, region, forcePathStyle)
-          : sdk.resolveTarget(),
-    );
+          : await sdk.resolveTarget();
+      if (directoryBucket === undefined) return found;
+      return { ...found, scope: { ...found.scope, service: SIGNING_SERVICE } };
+    });
     const commonHeaders = commonHeadersOf(options);
-    this.#path = new DirectPath({ transport, target, credentials, commonHeaders, userAgent });
+    const ordinary = { transport, target, credentials, commonHeaders, userAgent };
+    const hasSessions =
+      credentials !== undefined && directoryBucket && directoryBucket.withoutSessions !== true;
+    this.#path = hasSessions
+      ? sessionPath(ordinary, this.#retrier, { ...options, readOnly: directoryBucket.readOnly })
+      : new DirectPath(ordinary);
     const { encryption, log, storageClass } = options;
     this.#encryption = encryption;
     this.#uploads = {
-      sdk,
       path: this.#path,
       retrier,
-      bucket,
-      commonHeaders,
       completeMs: timeouts.completeMs,
       storageHeaders: {
         ...(storageClass && { "x-amz-storage-class": storageClass }),
-        ...encryptionHeaders(encryption),
+        // What is stored in a session is encrypted as the session says.
+        ...(hasSessions ? {} : encryptionHeaders(encryption)),
       },
       encryption,
       unconfirmed: new UnconfirmedUploads(encryption),
@@ -164,7 +180,7 @@ class Client implements ObjectClient {
       log,
     };
     this.#checksums = options.checksums;
-    this.#asksRestoreStatus = endpointUrl === undefined;
+    this.#asksRestoreStatus = endpointUrl === undefined && directoryBucket === undefined;
   }
 
   head(key: string, signal?: AbortSignal): Promise<ObjectInfo> {
@@ -216,6 +232,10 @@ class Client implements ObjectClient {
     return deleteObject(this.#uploads, key, signal);
   }
 
+  rename(request: RenameRequest, signal?: AbortSignal): Promise<void> {
+    return renameObject(this.#path, this.#retrier, request, signal);
+  }
+
   close(): void {
     this.#transport.close();
   }
@@ -231,7 +251,20 @@ class Client implements ObjectClient {
   }
 }
 
-function commonHeadersOf(options: ObjectClientOptions): CommonHeaders {
+/** The way of requests that a session signs. What makes the sessions is signed as `ordinary` requests are. */
+function sessionPath(
+  ordinary: DirectPathOptions,
+  retrier: Retrier,
+  options: Pick<ObjectClientOptions, "encryption" | "log"> & { readonly readOnly: boolean },
+): DirectPath {
+  const { log, readOnly } = options;
+  const encryption = encryptionHeaders(options.encryption);
+  const sessions = sessionsOf(new DirectPath(ordinary), retrier, { readOnly, encryption });
+  const credentials = new CachedCredentials(sessions, log);
+  return new DirectPath({ ...ordinary, credentials, tokenHeader: SESSION_TOKEN_HEADER });
+}
+
+function commonHeadersOf(options: ObjectClientOptions): Record<string, string> {
   const { expectedBucketOwner, requesterPays } = options;
   return {
     ...(requesterPays && { "x-amz-request-payer": "requester" }),

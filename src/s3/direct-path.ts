@@ -34,6 +34,8 @@ export interface DirectPathOptions {
   readonly target: () => Promise<Target>;
   /** undefined: requests are not signed. */
   readonly credentials: CachedCredentials | undefined;
+  /** Where the token of the credentials goes, if not to x-amz-security-token. */
+  readonly tokenHeader?: string;
   /** Headers that all requests carry, of the kind of `DirectCall.signedHeaders`. */
   readonly commonHeaders: Readonly<Record<string, string>>;
   readonly userAgent: string;
@@ -93,7 +95,7 @@ export class DirectPath {
     const path = pathOf(call, target);
     const query = call.query === undefined ? "" : encodeQuery(call.query);
     const timestamp = timestampOf(Date.now() + this.#clockOffsetMs);
-    const plain = headersOf(resolved, credentials, timestamp);
+    const plain = this.#headersOf(resolved, credentials, timestamp);
     const headers = this.#withSigned(plain, call.signedHeaders);
     if (credentials !== undefined) {
       const { method } = call;
@@ -115,6 +117,23 @@ export class DirectPath {
       },
       signal,
     );
+  }
+
+  /** The headers that every request has, in the order in which they are signed: by name. */
+  #headersOf(
+    resolved: Resolved,
+    credentials: Credentials | undefined,
+    timestamp: string,
+  ): Record<string, string> {
+    const headers: Record<string, string> = { host: resolved.authority };
+    if (credentials !== undefined) {
+      headers["x-amz-content-sha256"] = PAYLOAD;
+      headers["x-amz-date"] = timestamp;
+      if (credentials.sessionToken !== undefined) {
+        headers[this.#options.tokenHeader ?? "x-amz-security-token"] = credentials.sessionToken;
+      }
+    }
+    return headers;
   }
 
   /** With those of one call and those of all, still by name. */
@@ -189,21 +208,4 @@ function pathOf(call: DirectCall, target: Target): string {
   } catch (error) {
     throw new S3Error("the key is no valid Unicode", { kind: "rejected", ...call, cause: error });
   }
-}
-
-/** The headers that every request has, in the order in which they are signed: by name. */
-function headersOf(
-  resolved: Resolved,
-  credentials: Credentials | undefined,
-  timestamp: string,
-): Record<string, string> {
-  const headers: Record<string, string> = { host: resolved.authority };
-  if (credentials !== undefined) {
-    headers["x-amz-content-sha256"] = PAYLOAD;
-    headers["x-amz-date"] = timestamp;
-    if (credentials.sessionToken !== undefined) {
-      headers["x-amz-security-token"] = credentials.sessionToken;
-    }
-  }
-  return headers;
 }

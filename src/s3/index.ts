@@ -4,7 +4,7 @@
  *
  *     get, head, list, put, upload, delete ─▶ direct-path ─┐
  *                                                          ├─▶ transport ─▶ connection-pool ─▶ stream
- *     abort, where the bucket is ─▶ sdk ───────────────────┘       (bodies land in the caller's sink)
+ *     where the bucket is ─▶ sdk ──────────────────────────┘       (bodies land in the caller's sink)
  *
  * What moves bytes or names is signed and sent here, because the SDK costs twenty times the request;
  * what is rare goes through @aws-sdk/client-s3 over the same transport. Both retry by one policy, and
@@ -16,6 +16,7 @@ export type { Checksum, ChecksumAlgorithm } from "./checksum.ts";
 export { createObjectClient, type ObjectClientOptions } from "./client.ts";
 export { credentialSources } from "./credential-sources.ts";
 export { CachedCredentials } from "./credentials.ts";
+export type { DirectoryBucketOptions } from "./directory-bucket.ts";
 export type { Encryption } from "./encryption.ts";
 export { S3Error, type S3ErrorKind } from "./error.ts";
 export { Examination, type Trial } from "./examination.ts";
@@ -30,6 +31,7 @@ export {
   type ObjectClient,
   type ObjectInfo,
   type PutRequest,
+  type RenameRequest,
   type Stored,
   type StoredInfo,
   type UploadedPart,

@@ -1,5 +1,5 @@
 /**
- * The object store as the layers above see it: one bucket, ten verbs. `Client` (client.ts) is the
+ * The object store as the layers above see it: one bucket, eleven verbs. `Client` (client.ts) is the
  * one real implementation; tests write their own.
  *
  * Every method retries what is worth retrying before it fails, and fails with an `S3Error` only.
@@ -128,6 +128,13 @@ export interface CompleteUploadRequest {
   readonly ifNoneMatch?: "*";
 }
 
+export interface RenameRequest {
+  readonly from: string;
+  readonly to: string;
+  /** Fails with `precondition-failed` when there is an object at `to`. */
+  readonly ifNoneMatch?: "*";
+}
+
 export interface ObjectClient {
   head(key: string, signal?: AbortSignal): Promise<ObjectInfo>;
   /** What is stored, for whoever has to find out whether that is what was sent. */
@@ -147,6 +154,8 @@ export interface ObjectClient {
   /** Succeeds also when the upload is gone already. */
   abortUpload(key: string, uploadId: string, signal?: AbortSignal): Promise<void>;
   delete(key: string, signal?: AbortSignal): Promise<void>;
+  /** In one step. For directory buckets only. */
+  rename(request: RenameRequest, signal?: AbortSignal): Promise<void>;
   /** Closes every connection; what is in flight fails with kind "aborted". */
   close(): void;
 }

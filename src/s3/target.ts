@@ -20,9 +20,9 @@ export interface Target {
 
 const HOST_LABEL = /^[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]$/;
 
-/** Whether `targetAt` knows the rules for `bucket`: not for ARNs and directory buckets. */
+/** Whether `targetAt` knows the rules for `bucket`: not for ARNs and the aliases of access points. */
 export function isPlainBucket(bucket: string): boolean {
-  return !bucket.includes(":") && !/--[a-z]+-s3$/.test(bucket);
+  return !bucket.includes(":") && !/--(?!x-)[a-z]+-s3$/.test(bucket);
 }
 
 /** The target of a plain bucket behind `endpointUrl`. Throws S3Error kind "rejected" for a bad URL. */

@@ -1,7 +1,4 @@
-/**
- * What changes the bucket, bodies as the caller's blocks. Only AbortMultipartUpload, the way out of a
- * failure, is rare enough for the SDK.
- */
+/** What changes the bucket, bodies as the caller's blocks. */
 
 import { inBackground, type Log, messageOf } from "../base/log.ts";
 import { badAnswer, errorOfAnswer, type OperationName } from "./answer-error.ts";
@@ -21,18 +18,12 @@ import type {
 import { ProtocolError } from "./protocol-error.ts";
 import type { Headers } from "./response-head.ts";
 import type { Retrier } from "./retry.ts";
-import type { Sdk } from "./sdk.ts";
-import type { SdkSendOptions } from "./sdk-handler.ts";
 import type { TransportResponse } from "./transport-request.ts";
 import { escaped, textOf } from "./xml.ts";
 
 export interface Uploads {
-  readonly sdk: Sdk;
   readonly path: DirectPath;
   readonly retrier: Retrier;
-  readonly bucket: string;
-  /** What `path` adds by itself, for the SDK. */
-  readonly commonHeaders: CommonHeaders;
   /** Signed headers of what makes an object: how it is to be kept. */
   readonly storageHeaders: Readonly<Record<string, string>>;
   readonly encryption: Encryption | undefined;
@@ -42,12 +33,6 @@ export interface Uploads {
   readonly completeMs: number;
   readonly log: Log;
 }
-
-/** Headers of all requests. */
-export type CommonHeaders = {
-  readonly "x-amz-request-payer"?: "requester";
-  readonly "x-amz-expected-bucket-owner"?: string;
-};
 
 export async function putObject(
   uploads: Uploads,
@@ -216,25 +201,16 @@ function element(response: TransportResponse, name: OperationName, tag: string):
 }
 
 export async function abortUpload(
-  { bucket, commonHeaders, sdk, unconfirmed }: Uploads,
+  { path, retrier, unconfirmed }: Uploads,
   key: string,
   uploadId: string,
   signal?: AbortSignal,
 ): Promise<void> {
   unconfirmed.end(uploadId);
-  const options = sending("AbortMultipartUpload", key, signal);
-  const { "x-amz-request-payer": payer, "x-amz-expected-bucket-owner": owner } = commonHeaders;
-  const input = {
-    Bucket: bucket,
-    Key: key,
-    UploadId: uploadId,
-    ...(payer && { RequestPayer: payer }),
-    ...(owner && { ExpectedBucketOwner: owner }),
-  };
+  const operation = "AbortMultipartUpload";
+  const call = { operation, key, method: "DELETE", query: { uploadId } } as const;
   try {
-    await sdk.run(options, ({ client, module }) =>
-      client.send(new module.AbortMultipartUploadCommand(input), options),
-    );
+    await retrier.run(() => path.send(call, signal), signal);
   } catch (error) {
     if (!(error instanceof S3Error && error.kind === "no-such-upload")) throw error;
   }
@@ -275,9 +251,4 @@ function refusesChecksum({ kind, message, status }: S3Error): boolean {
 function checksumHeader(checksum: Checksum | undefined): Record<string, string> {
   if (checksum === undefined) return {};
   return { [`x-amz-checksum-${checksum.algorithm}`]: checksum.base64 };
-}
-
-function sending(operation: string, key: string, signal: AbortSignal | undefined): SdkSendOptions {
-  const options = { name: { operation, key } };
-  return signal === undefined ? options : { ...options, abortSignal: signal, signal };
 }

@@ -43,6 +43,8 @@ interface OpenUpload extends Upload {
 export class Bucket {
   readonly name: string;
   readonly createdMs: number;
+  /** What each client token renamed, so that a repetition does nothing. */
+  readonly renamed = new Map<string, string>();
   readonly #storage: Storage;
   readonly #objects = new Map<string, StoredObject>();
   readonly #keys = new SortedKeys();

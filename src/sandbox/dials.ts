@@ -19,6 +19,10 @@ export interface Dials {
   completeKeepAliveMs: number;
   /** Refuse requests that do not agree to pay. */
   requesterPays: boolean;
+  /** How long the sessions last that are made from now on; S3's last for five minutes. */
+  sessionMs: number;
+  /** Refuse requests to directory buckets that no session signs, but for those that none may sign. */
+  requiresSessions: boolean;
 }
 
 export const DEFAULT_DIALS: Readonly<Dials> = {
@@ -28,6 +32,8 @@ export const DEFAULT_DIALS: Readonly<Dials> = {
   maxKeysPerPage: 1000,
   completeKeepAliveMs: 0,
   requesterPays: false,
+  sessionMs: 300_000,
+  requiresSessions: true,
 };
 
 /** Holds one connection's bodies to the bandwidth on the dial. */

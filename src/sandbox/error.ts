@@ -11,6 +11,11 @@ const ERRORS = {
   BucketNotEmpty: [409, "The bucket you tried to delete is not empty"],
   EntityTooLarge: [400, "Your proposed upload exceeds the maximum allowed size"],
   EntityTooSmall: [400, "Your proposed upload is smaller than the minimum allowed size"],
+  ExpiredToken: [400, "The provided token has expired."],
+  IdempotencyParameterMismatch: [
+    400,
+    "Parameters on this idempotent request are inconsistent with parameters used in previous request(s).",
+  ],
   IncompleteBody: [400, "You did not provide the number of bytes specified by Content-Length"],
   InternalError: [500, "We encountered an internal error. Please try again."],
   InvalidAccessKeyId: [403, "The AWS Access Key Id you provided does not exist in our records."],
@@ -29,6 +34,7 @@ const ERRORS = {
   InvalidRange: [416, "The requested range is not satisfiable"],
   InvalidRequest: [400, "Invalid Request"],
   InvalidStorageClass: [400, "The storage class you specified is not valid"],
+  InvalidToken: [400, "The provided token is malformed or otherwise invalid."],
   InvalidURI: [400, "Couldn't parse the specified URI."],
   KeyTooLongError: [400, "Your key is too long"],
   MalformedXML: [

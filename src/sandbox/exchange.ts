@@ -12,6 +12,7 @@ import type { Buckets } from "./bucket.ts";
 import type { Checksums } from "./checksum.ts";
 import { ConnectionLostError, closed, waitOpen } from "./connection.ts";
 import type { Dials, Pace } from "./dials.ts";
+import { isDirectoryBucket } from "./directory-bucket.ts";
 import { SandboxError } from "./error.ts";
 import { type Fault, type Faults, usualCode } from "./faults.ts";
 import { type Answer, type ErrorDescription, errorXml, type Operation } from "./operation.ts";
@@ -19,7 +20,8 @@ import { header, parseRequest, type S3Request } from "./request.ts";
 import { RequestBody } from "./request-body.ts";
 import { type OpenRequest, publicHeaders, type RequestLog } from "./request-log.ts";
 import { route } from "./router.ts";
-import type { Authenticator } from "./signature.ts";
+import { admitted, type Sessions } from "./sessions.ts";
+import type { Authenticator, SigningChain } from "./signature.ts";
 
 /** What all exchanges of an endpoint share. */
 export interface Endpoint {
@@ -33,6 +35,7 @@ export interface Endpoint {
   readonly log: Log;
   readonly region: string;
   readonly requests: RequestLog;
+  readonly sessions: Sessions;
 }
 
 export interface ExchangeOptions {
@@ -168,11 +171,26 @@ export class Exchange {
     }
   }
 
-  async #run(request: S3Request, operation: Operation): Promise<Answer> {
-    const { authenticator, buckets, checksums, dials, region } = this.#endpoint;
+  /** The request as it is to be carried out, and what the signatures of its body continue from. */
+  #verify(
+    sent: S3Request,
+    { name }: Operation,
+  ): { readonly request: S3Request; readonly chain: SigningChain | undefined } {
+    const { authenticator, dials, sessions } = this.#endpoint;
+    const isDirectory = isDirectoryBucket(sent.bucket);
+    const session = isDirectory ? sessions.of(sent) : undefined;
+    const service = isDirectory ? "s3express" : "s3";
+    const chain = authenticator.verify(sent, { service, signer: session?.credentials });
+    checkAccount(sent, dials);
+    if (!isDirectory) return { request: sent, chain };
+    const isRequired = chain !== undefined && dials.requiresSessions;
+    return { request: admitted(sent, name, { session, isRequired }), chain };
+  }
+
+  async #run(sent: S3Request, operation: Operation): Promise<Answer> {
+    const { buckets, checksums, dials, region, sessions } = this.#endpoint;
     const { message, response, pace } = this.#options;
-    const chain = authenticator.verify(request);
-    checkAccount(request, dials);
+    const { chain, request } = this.#verify(sent, operation);
     const body = new RequestBody({
       message,
       request,
@@ -189,7 +207,7 @@ export class Exchange {
         if (drops && this.#entry.bytesReceived >= fault.afterBytes) this.#loseConnection();
       },
     });
-    return await operation.run({ request, body, buckets, checksums, dials, region });
+    return await operation.run({ request, body, buckets, checksums, dials, region, sessions });
   }
 
   #loseConnection(): never {

@@ -1,12 +1,14 @@
 /** ListObjects, both versions. They differ in how a page says where the next one begins. */
 
 import type { Bucket } from "./bucket.ts";
+import { isDirectoryBucket } from "./directory-bucket.ts";
 import { SandboxError } from "./error.ts";
 import type { Page, PageRequest } from "./listing.ts";
 import { type Answer, bucketOf, type Call, xmlAnswer } from "./operation.ts";
 import { header, type S3Request } from "./request.ts";
 import { restoreStatus } from "./restoration.ts";
 import type { StoredObject } from "./stored-object.ts";
+import { checkUnorderedRequest, unorderedPage } from "./unordered-listing.ts";
 import { element, isoTime, optionalElement, parent, xmlDocument } from "./xml.ts";
 
 /** `GET /bucket?list-type=2` */
@@ -17,7 +19,9 @@ export function listObjectsV2(call: Call): Answer {
   const token = query.get("continuation-token");
   const startAfter = query.get("start-after");
   const request = pageRequest(call, token === undefined ? startAfter : decodeToken(token));
-  const page = bucket.listPage(request);
+  const isUnordered = isDirectoryBucket(bucket.name);
+  if (isUnordered) checkUnorderedRequest(call.request);
+  const page = isUnordered ? unorderedPage(bucket, request) : bucket.listPage(request);
   const withOwner = query.get("fetch-owner") === "true";
   const optional = header(call.request, "x-amz-optional-object-attributes") ?? "";
   const withRestoreStatus = optional.split(",").some((name) => name.trim() === "RestoreStatus");

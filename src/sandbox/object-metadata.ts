@@ -1,6 +1,7 @@
 /** The headers that an upload leaves with its object and that come back with it. */
 
 import { checksumHeader } from "./checksum.ts";
+import { isDirectoryBucket } from "./directory-bucket.ts";
 import { requestedEncryption } from "./encryption.ts";
 import { SandboxError } from "./error.ts";
 import { header, type S3Request } from "./request.ts";
@@ -17,7 +18,7 @@ const KEPT = [
 ];
 export const DEFAULT_CONTENT_TYPE = "binary/octet-stream";
 const USER_METADATA_BYTES_MAX = 2048;
-export const DEFAULT_STORAGE_CLASS = "STANDARD";
+const DEFAULT_STORAGE_CLASS = "STANDARD";
 const STORAGE_CLASSES = [
   DEFAULT_STORAGE_CLASS,
   "DEEP_ARCHIVE",
@@ -62,9 +63,18 @@ function withoutAwsChunked(contentEncoding: string): string {
 }
 
 export function storageClassOf(request: S3Request): string {
-  const name = header(request, "x-amz-storage-class") ?? DEFAULT_STORAGE_CLASS;
-  if (STORAGE_CLASSES.includes(name)) return name;
+  const usual = usualStorageClass(request.bucket);
+  const name = header(request, "x-amz-storage-class") ?? usual;
+  // Directory buckets have the one class.
+  if (isDirectoryBucket(request.bucket) ? name === usual : STORAGE_CLASSES.includes(name)) {
+    return name;
+  }
   throw new SandboxError("InvalidStorageClass", undefined, { StorageClassRequested: name });
+}
+
+/** Of what is stored in `bucket`, where nobody says it. */
+export function usualStorageClass(bucket: string): string {
+  return isDirectoryBucket(bucket) ? "EXPRESS_ONEZONE" : DEFAULT_STORAGE_CLASS;
 }
 
 /** What HEAD and GET say of `object`, without the length. */

@@ -1,4 +1,4 @@
-/** HeadObject, GetObject, PutObject, CopyObject, DeleteObject, DeleteObjects and RenameObject. */
+/** HeadObject, GetObject, PutObject, CopyObject, DeleteObject and DeleteObjects. */
 
 import { checkWriteConditions, etagMatches, isNotModified } from "./conditions.ts";
 import { encryptedEtag, toldEncryption } from "./encryption.ts";
@@ -221,12 +221,4 @@ export async function deleteObjects(call: Call): Promise<Answer> {
     return quiet ? "" : parent("Deleted", element("Key", key));
   });
   return xmlAnswer(xmlDocument("DeleteResult", ...results));
-}
-
-/** Only directory buckets can rename. */
-export function renameObject(): Answer {
-  throw new SandboxError(
-    "NotImplemented",
-    "RenameObject is implemented for directory buckets only.",
-  );
 }

@@ -10,6 +10,7 @@ import type { Dials } from "./dials.ts";
 import type { ErrorDetails } from "./error.ts";
 import type { S3Request } from "./request.ts";
 import type { RequestBody } from "./request-body.ts";
+import type { Sessions } from "./sessions.ts";
 import { element, optionalElement, parent, XML_DECLARATION } from "./xml.ts";
 
 export interface Call {
@@ -20,6 +21,7 @@ export interface Call {
   readonly dials: Readonly<Dials>;
   readonly checksums: Checksums;
   readonly region: string;
+  readonly sessions: Sessions;
 }
 
 /** A run of an object's bytes. Whoever gets the answer closes the reader, sent or not. */

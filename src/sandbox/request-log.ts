@@ -34,7 +34,12 @@ export interface LoggedRequest {
 export type OpenRequest = { -readonly [Field in keyof LoggedRequest]: LoggedRequest[Field] };
 
 const ENTRIES_MAX = 20_000;
-const SECRET_HEADERS = new Set(["authorization", "x-amz-security-token", "cookie"]);
+const SECRET_HEADERS = new Set([
+  "authorization",
+  "cookie",
+  "x-amz-s3session-token",
+  "x-amz-security-token",
+]);
 
 export class RequestLog {
   readonly #onEnd: (request: LoggedRequest) => void;

@@ -4,6 +4,7 @@
  */
 
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { isDirectoryBucket } from "./directory-bucket.ts";
 import { SandboxError } from "./error.ts";
 
 export interface S3Request {
@@ -43,8 +44,13 @@ export function parseRequest(message: IncomingMessage, domains: readonly string[
     headers: message.headers,
     rawHeaders: message.rawHeaders,
     bucket: hostBucket ?? pathBucket,
-    key: hostBucket === undefined ? pathKey : path.slice(1),
+    key: hostBucket === undefined ? keyOfPath(pathBucket, pathKey) : path.slice(1),
   };
+}
+
+/** S3 has no paths with the names of directory buckets; the SDK's, to an IP address, have a slash too many. */
+function keyOfPath(bucket: string, key: string): string {
+  return isDirectoryBucket(bucket) && key.startsWith("/") ? key.slice(1) : key;
 }
 
 /** The value of a header that occurs once, joined when it occurs more often. */

@@ -17,11 +17,12 @@ import {
   getObject,
   headObject,
   putObject,
-  renameObject,
 } from "./object-operations.ts";
 import type { Operation } from "./operation.ts";
+import { renameObject } from "./rename-operation.ts";
 import type { S3Request } from "./request.ts";
 import { restoreObject } from "./restoration.ts";
+import { createSession } from "./session-operation.ts";
 import {
   abortMultipartUpload,
   createMultipartUpload,
@@ -55,6 +56,13 @@ const OPERATIONS: readonly Operation[] = [
     target: "bucket",
     run: listObjectsV2,
     query: ["list-type=2"],
+  },
+  {
+    name: "CreateSession",
+    method: "GET",
+    target: "bucket",
+    run: createSession,
+    query: ["session"],
   },
   { name: "ListObjects", method: "GET", target: "bucket", run: listObjects },
   {

@@ -16,8 +16,9 @@ import { DEFAULT_DIALS, type Dials, Pace } from "./dials.ts";
 import { DirectoryStorage } from "./directory-storage.ts";
 import { type Endpoint, Exchange } from "./exchange.ts";
 import { Faults } from "./faults.ts";
-import { DEFAULT_CONTENT_TYPE, DEFAULT_STORAGE_CLASS } from "./object-metadata.ts";
+import { DEFAULT_CONTENT_TYPE, usualStorageClass } from "./object-metadata.ts";
 import { type LoggedRequest, RequestLog } from "./request-log.ts";
+import { Sessions } from "./sessions.ts";
 import { Authenticator, type Credentials } from "./signature.ts";
 import { MemoryStorage } from "./storage.ts";
 import { type StoredObject, storedNowMs } from "./stored-object.ts";
@@ -105,6 +106,7 @@ export class Sandbox {
       log,
       region,
       requests: this.#requests,
+      sessions: new Sessions(),
     };
     // A slow upload is slow on purpose, so nothing but the head has a time limit.
     const settings = { requestTimeout: 0, keepAliveTimeout: 60_000, noDelay: true };
@@ -178,7 +180,7 @@ export class Sandbox {
     const writer = buckets.storage.createWriter(source.byteLength);
     await writer.write(source);
     const etag = `"${createHash("md5").update(source).digest("hex")}"`;
-    target.put(newObject(key, await writer.finish(), etag));
+    target.put(newObject(bucket, { key, etag, content: await writer.finish() }));
     return etag;
   }
 
@@ -191,7 +193,7 @@ export class Sandbox {
     const hash = createHash("md5").update(`pattern ${seed} ${sizeBytes}`).digest("hex");
     const etag = `"${hash}-1"`;
     const content = new PatternContent(seed, sizeBytes);
-    this.#endpoint.buckets.get(bucket).put(newObject(key, content, etag));
+    this.#endpoint.buckets.get(bucket).put(newObject(bucket, { key, etag, content }));
     return etag;
   }
 
@@ -274,14 +276,21 @@ function peerOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }
 
-function newObject(key: string, content: Content, etag: string): StoredObject {
+function newObject(
+  bucket: string,
+  {
+    content,
+    etag,
+    key,
+  }: { readonly key: string; readonly etag: string; readonly content: Content },
+): StoredObject {
   assert(key !== "", "an object has a key");
   return {
     key,
     content,
     etag,
     lastModifiedMs: storedNowMs(),
-    storageClass: DEFAULT_STORAGE_CLASS,
+    storageClass: usualStorageClass(bucket),
     headers: { "content-type": DEFAULT_CONTENT_TYPE },
     checksum: undefined,
   };

@@ -29,6 +29,7 @@ interface Authorization {
   readonly accessKeyId: string;
   readonly date: string;
   readonly region: string;
+  readonly service: string;
   readonly scope: string;
   readonly signedHeaders: readonly string[];
   readonly signature: string;
@@ -46,21 +47,28 @@ export class Authenticator {
   }
 
   /**
-   * Refuses `request` unless it is signed rightly. Returns what chunk signatures chain on, or
+   * Refuses `request` unless it is signed rightly, for `service` and with the key of `signer` where it is
+   * not this endpoint's own. Returns what chunk signatures chain on, or
    * undefined where nothing is verified.
    */
-  verify(request: S3Request): SigningChain | undefined {
-    const credentials = this.#credentials;
-    if (credentials === "anonymous") return undefined;
+  verify(
+    request: S3Request,
+    { service, signer }: { readonly service: string; readonly signer: Credentials | undefined },
+  ): SigningChain | undefined {
+    if (this.#credentials === "anonymous") return undefined;
+    const credentials = signer ?? this.#credentials;
     const text = header(request, "authorization");
     if (text === undefined) throw new SandboxError("AccessDenied");
     const authorization = parseAuthorization(text);
+    if (authorization.service !== service) {
+      throw new SandboxError("AuthorizationHeaderMalformed");
+    }
     this.#checkScope(authorization, credentials);
     const timestamp = checkTime(request, authorization);
     checkSignedHeaders(request, authorization);
     const canonical = canonicalRequest(request, authorization.signedHeaders);
     const { scope } = authorization;
-    const signingKey = this.#signingKey(credentials, authorization.date);
+    const signingKey = this.#signingKey(credentials, authorization);
     const signature = sign(signingKey, [ALGORITHM, timestamp, scope, sha256Hex(canonical)]);
     if (!sameText(signature, authorization.signature)) {
       throw new SandboxError("SignatureDoesNotMatch", undefined, {
@@ -86,14 +94,18 @@ export class Authenticator {
     }
   }
 
-  #signingKey(credentials: Credentials, date: string): Buffer {
-    const known = this.#signingKeys.get(date);
+  #signingKey(
+    { accessKeyId, secretAccessKey }: Credentials,
+    { date, service }: Authorization,
+  ): Buffer {
+    const name = `${date} ${service} ${accessKeyId}`;
+    const known = this.#signingKeys.get(name);
     if (known !== undefined) return known;
-    const dateKey = hmac(`AWS4${credentials.secretAccessKey}`, date);
-    const key = hmac(hmac(hmac(dateKey, this.#region), "s3"), "aws4_request");
+    const dateKey = hmac(`AWS4${secretAccessKey}`, date);
+    const key = hmac(hmac(hmac(dateKey, this.#region), service), "aws4_request");
     // A handful of dates are within the skew at any time; who sends more is guessing.
     if (this.#signingKeys.size >= 4) this.#signingKeys.clear();
-    this.#signingKeys.set(date, key);
+    this.#signingKeys.set(name, key);
     return key;
   }
 }
@@ -131,15 +143,16 @@ function parseAuthorization(text: string): Authorization {
   const [, credential = "", signedHeaders = "", signature = ""] = fields.exec(text) ?? [];
   const parts = credential.split("/");
   // A key id may hold slashes; the scope behind it has four parts.
-  const [date = "", region = "", service, terminator] = parts.slice(-4);
-  if (parts.length < 5 || service !== "s3" || terminator !== "aws4_request") {
+  const [date = "", region = "", service = "", terminator] = parts.slice(-4);
+  if (parts.length < 5 || terminator !== "aws4_request") {
     throw new SandboxError("AuthorizationHeaderMalformed");
   }
   return {
     accessKeyId: parts.slice(0, -4).join("/"),
     date,
     region,
-    scope: `${date}/${region}/s3/aws4_request`,
+    service,
+    scope: `${date}/${region}/${service}/aws4_request`,
     signedHeaders: signedHeaders.split(";"),
     signature,
   };

@@ -152,5 +152,6 @@ export class GatedClient implements ObjectClient {
   readonly completeUpload = unexpected;
   readonly abortUpload = unexpected;
   readonly delete = unexpected;
+  readonly rename = unexpected;
   readonly close = unexpected;
 }

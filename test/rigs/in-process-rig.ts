@@ -32,14 +32,14 @@ export class InProcessRig implements Rig {
     this.#bucket = bucket;
   }
 
-  static async start(): Promise<InProcessRig> {
+  static async start(name = "test-bucket"): Promise<InProcessRig> {
     const sandbox = await createSandbox({
-      buckets: ["test-bucket"],
+      buckets: [name],
       checksums: addon(),
       credentials: CREDENTIALS,
     });
     const client = clientOf({ url: sandbox.url, ...CREDENTIALS });
-    return new InProcessRig(sandbox, new BucketView(client, "test-bucket"));
+    return new InProcessRig(sandbox, new BucketView(client, name));
   }
 
   async mount(flags: MountFlags): Promise<Mounted> {
@@ -67,7 +67,9 @@ class InProcessMounted implements Mounted {
     this.#bucket = bucket;
     const native = addon();
     const log = this.#log();
+    const isDirectory = bucket.name.endsWith("--x-s3");
     this.#client = createObjectClient({
+      ...(isDirectory && { directoryBucket: { readOnly: flags.readOnly ?? false } }),
       bucket: bucket.name,
       region: sandbox.region,
       endpointUrl: sandbox.url,
@@ -91,6 +93,7 @@ class InProcessMounted implements Mounted {
     const { readPartBytes = PART_BYTES, writePartBytes = PART_BYTES } = flags;
     this.#fileSystem = createFileSystem({
       store: this.#client,
+      ...(isDirectory && { directoryBucket: this.#client }),
       openReader: (object) => openReader({ ...common, ...object, partBytes: readPartBytes }),
       startUpload: createUploader({
         ...common,

@@ -40,14 +40,15 @@ export class KernelRig implements Rig {
     this.#args = more.args;
   }
 
-  /** Takes over `scratch` and `server`: both are closed with the rig. `args` go to every mount. */
+  /** Takes over `scratch` and `server`: both are closed with the rig. `args` go to every mount, of the bucket `existing` if given. */
   static async start(
     scratch: Scratch,
     server: Server,
     args: readonly string[] = [],
+    existing?: string,
   ): Promise<KernelRig> {
-    const bucket = new BucketView(clientOf(server.endpoint), "test-bucket");
-    await bucket.create();
+    const bucket = new BucketView(clientOf(server.endpoint), existing ?? "test-bucket");
+    if (existing === undefined) await bucket.create();
     // For the scenarios in which other users come to the mount.
     chmodSync(scratch.directory, 0o711);
     return new KernelRig(scratch, server, { bucket, args });

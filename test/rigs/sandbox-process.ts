@@ -18,6 +18,8 @@ export interface SandboxRequest {
   readonly port?: number;
   /** Where objects are kept over the death of the process; in memory when absent. */
   readonly directory?: string;
+  /** None by default. */
+  readonly buckets?: readonly string[];
 }
 
 /** What the child is told, each answered with one message. */

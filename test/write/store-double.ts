@@ -225,5 +225,6 @@ export class StoreDouble implements ObjectClient {
   readonly get = unexpected;
   readonly list = unexpected;
   readonly delete = unexpected;
+  readonly rename = unexpected;
   readonly close = unexpected;
 }
