@@ -145,10 +145,13 @@ export class NameOperations {
 
   #explainRename(error: unknown, file: FileInode, newName: string): unknown {
     if (!(error instanceof S3Error)) return error;
-    if (error.kind === "not-found") this.#core.distrust(file);
-    if (error.kind !== "precondition-failed") return error;
-    const message = `there is ${JSON.stringify(newName)} already, and overwriting needs a mount with --allow-overwrite`;
-    return new InodeError("exists", message);
+    if (error.kind !== "precondition-failed") {
+      // It may have another name by now, or none.
+      this.#core.distrust(file);
+      return error;
+    }
+    const remedy = this.#core.options.allowOverwrite ? "" : ", and --allow-overwrite is not given";
+    return new InodeError("exists", `${JSON.stringify(newName)} exists already${remedy}`);
   }
 
   #introduce(found: Inode | Promise<Inode>): Entry | Promise<Entry> {

@@ -7,8 +7,8 @@
  *     where the bucket is ─▶ sdk ──────────────────────────┘       (bodies land in the caller's sink)
  *
  * What moves bytes or names is signed and sent here, because the SDK costs twenty times the request;
- * what is rare goes through @aws-sdk/client-s3 over the same transport. Both retry by one policy, and
- * all failures are an `S3Error` with one of a closed set of kinds.
+ * what is rare (where a bucket is, what doctor tries) goes through @aws-sdk/client-s3 over the same
+ * transport. Both retry by one policy, and all failures are an `S3Error` with one of a closed set of kinds.
  */
 
 export type { Checksums } from "./body-check.ts";

@@ -69,7 +69,8 @@ export class Sdk {
   resolveTarget(): Promise<Target> {
     const name = { operation: "Endpoint" };
     return this.run({ name }, async ({ client, module }) => {
-      const command = new module.HeadBucketCommand({ Bucket: this.#options.bucket });
+      // Of a directory bucket, too, which most commands would ask for a session first.
+      const command = new module.CreateSessionCommand({ Bucket: this.#options.bucket });
       try {
         return await resolveTarget(client, command);
       } catch (error) {
@@ -110,7 +111,7 @@ export class Sdk {
 /** An unsigned request asks for an identity all the same. */
 const NOBODY = { accessKeyId: "anonymous", secretAccessKey: "" };
 
-type ResolvingCommand = InstanceType<SdkModule["HeadBucketCommand"]>;
+type ResolvingCommand = InstanceType<SdkModule["CreateSessionCommand"]>;
 
 /** Lets a command go as far as its endpoint, and no further: nothing is signed nor sent. */
 async function resolveTarget(client: S3Client, command: ResolvingCommand): Promise<Target> {
@@ -118,7 +119,7 @@ async function resolveTarget(client: S3Client, command: ResolvingCommand): Promi
   command.middlewareStack.add(
     (_, context) => async () => {
       endpoint = context.endpointV2;
-      return { response: undefined, output: { $metadata: {} } };
+      return { response: undefined, output: { $metadata: {}, Credentials: undefined } };
     },
     { step: "build", name: "stopAtEndpoint" },
   );

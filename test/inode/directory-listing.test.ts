@@ -92,3 +92,33 @@ test("a server that lists keys outside the directory, or no valid ones, does no 
   expect(found.kind).toBe("directory");
   if (found.kind === "directory") expect(await readAll(superblock, found)).toEqual(["ok", "sub/"]);
 });
+
+test("names that come in no order, and twice, are each told once", async () => {
+  const bucket = new MemoryBucket();
+  for (const key of ["b", "a", "c/x", "d/y"]) bucket.store(key);
+  const info = async (key: string) => ({ ...(await bucket.head(key)), key });
+  const pages = [
+    { objects: [await info("b")], commonPrefixes: ["d/", "c/"], continuationToken: "1" },
+    { objects: [], commonPrefixes: [], continuationToken: "2" },
+    { objects: [await info("a"), await info("b")], commonPrefixes: ["c/"] },
+  ];
+  const list = async ({ continuationToken = "0" }: { continuationToken?: string }) => {
+    const page = pages[Number(continuationToken)];
+    if (page === undefined) throw new Error("there are three pages");
+    return { continuationToken: undefined, ...page };
+  };
+  const superblock = new Superblock({
+    store: { head: (key) => bucket.head(key), list, delete: (key) => bucket.delete(key) },
+    directoryBucket: { rename: async () => {} },
+    prefix: "",
+    ttl: { kind: "minimal" },
+    log: silentLog,
+    now: Date.now,
+  });
+  expect((await readAll(superblock, superblock.table.root)).sort(compareKeys)).toEqual([
+    "a",
+    "b",
+    "c/",
+    "d/",
+  ]);
+});

@@ -183,6 +183,31 @@ describe("a request goes where the SDK's own goes, signed for the same", () => {
   });
 });
 
+describe("a directory bucket", () => {
+  const bucket = "my--data--use1-az4--x-s3";
+  const region = "us-east-1";
+
+  afterEach(() => vi.unstubAllEnvs());
+
+  test.each([
+    [{}, "s3express-use1-az4.us-east-1.amazonaws.com"],
+    [{ dualStack: true }, "s3express-use1-az4.dualstack.us-east-1.amazonaws.com"],
+    [{ endpointUrl: "https://e.com" }, "e.com"],
+  ])("is at its zonal endpoint, with %j", async (flags, domain) => {
+    const { authority, scope } = await ours(bucket, { region, ...flags });
+    expect([authority, scope]).toEqual([`${bucket}.${domain}`, "us-east-1/s3express"]);
+  });
+
+  test("is at the same endpoint where sessions are not wanted", async () => {
+    vi.stubEnv("AWS_S3_DISABLE_EXPRESS_SESSION_AUTH", "true");
+    const { authority, scope } = await ours(bucket, { region });
+    expect([authority, scope]).toEqual([
+      `${bucket}.s3express-use1-az4.us-east-1.amazonaws.com`,
+      "us-east-1/s3express",
+    ]);
+  });
+});
+
 describe("what does not go together", () => {
   test.each([
     ["bucket", { endpointUrl: "https://e.com", dualStack: true }, /dual-stack.*custom endpoint/i],

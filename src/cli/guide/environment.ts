@@ -52,6 +52,10 @@ export const VARIABLES: readonly Variable[] = [
     meaning: "true: take no endpoint from the two variables above.",
   },
   {
+    names: ["AWS_S3_DISABLE_EXPRESS_SESSION_AUTH"],
+    meaning: "true: sign requests to directory buckets without sessions.",
+  },
+  {
     names: ["AWS_CA_BUNDLE"],
     meaning: "PEM file of the certificates to trust, instead of those that Node.js trusts.",
   },
