@@ -116,6 +116,7 @@ const renames = RENAMES.map(
   ({ what, from, to, flags = 0, mount = {}, left }): Scenario => ({
     name: `renaming ${what} leaves the bucket as it should be`,
     flags: mount,
+    needs: flags === 0 ? [] : ["rename-flags"],
     async run(world) {
       await put(world, THERE);
       await world.tree.rename(from, to, flags);
@@ -130,6 +131,7 @@ const refusals = REFUSALS.map(
   ({ what, from, to, flags = 0, mount = {}, outcome }): Scenario => ({
     name: `renaming ${what} is ${outcome}`,
     flags: mount,
+    needs: flags === 0 ? [] : ["rename-flags"],
     async run(world) {
       await put(world, THERE);
       await expectErrno(outcome, world.tree.rename(from, to, flags));
@@ -258,6 +260,7 @@ export const expressScenarios: readonly Scenario[] = [
   {
     name: "what a rename replaces while it is read is stale",
     flags: OVERWRITING,
+    needs: ["own-inodes"],
     async run(world) {
       await put(world, { file: "content", other: "others" });
       await withFile(world.tree.open("other", constants.O_RDONLY), async (other) => {
