@@ -10,6 +10,7 @@ import { BucketView, clientOf } from "../rigs/bucket-view.ts";
 import { environmentFor } from "../rigs/mount-process.ts";
 import { commandLine } from "../rigs/paths.ts";
 import { SandboxProcess } from "../rigs/sandbox-process.ts";
+import { Scratch } from "../rigs/scratch.ts";
 
 describe("its command line", () => {
   test("names a bucket, perhaps a prefix, and what the mount needs", () => {
@@ -79,13 +80,19 @@ describe("a run", () => {
   const BUCKET = "s3://bench-bucket/mine/";
   let sandbox: SandboxProcess;
   let view: BucketView;
+  const scratch = new Scratch();
+  /** Of this run alone: others may be under way on this machine. */
+  const directory = scratch.makeDirectory("temporary");
 
   beforeAll(async () => {
     sandbox = await SandboxProcess.start();
     view = new BucketView(clientOf(sandbox.endpoint), "bench-bucket");
     await view.create();
   });
-  afterAll(() => sandbox.stop());
+  afterAll(async () => {
+    await sandbox.stop();
+    await scratch.close();
+  });
 
   async function bench(args: readonly string[], during?: (output: string, pid: number) => void) {
     const child = spawn(
@@ -94,7 +101,10 @@ describe("a run", () => {
         ...[commandLine, "bench", "--endpoint-url", sandbox.endpoint.url, "--size", "4"],
         ...["--force-path-style", "--region", "us-east-1", ...args],
       ],
-      { stdio: ["ignore", "pipe", "pipe"], env: environmentFor(sandbox.endpoint) },
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+        env: { ...environmentFor(sandbox.endpoint), TMPDIR: directory },
+      },
     );
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
@@ -118,7 +128,7 @@ describe("a run", () => {
     }
     expect(peakMemoryMib).toBeGreaterThan(20);
     expect([await view.keys(), await view.uploads()]).toEqual([[], []]);
-    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain("mount-s3-ts-bench-");
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(directory);
   });
 
   test("leaves nothing when it is interrupted", { timeout: 180_000 }, async () => {
@@ -131,13 +141,13 @@ describe("a run", () => {
     expect(output).toContain("interrupted");
     expect(status).toBe(1);
     expect([await view.keys(), await view.uploads()]).toEqual([[], []]);
-    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain("mount-s3-ts-bench-");
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(directory);
   });
 
   test("tells why, when the bucket is not there", async () => {
     const { output, status } = await bench(["missing-bucket"]);
     expect(status).toBe(1);
     expect(output).toContain("missing-bucket");
-    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain("mount-s3-ts-bench-");
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(directory);
   });
 });
