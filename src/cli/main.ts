@@ -9,11 +9,9 @@ import { packageVersion } from "../base/version.ts";
 import { mountInBackground } from "./background.ts";
 import { type Command, parseCommand } from "./command.ts";
 import { CliError, exitStatusOf } from "./error.ts";
-import { checkLogDirectives, describeMissingLog, openLog, wantsMetrics } from "./log-choice.ts";
 import type { MountCommand } from "./mount-command.ts";
 import { checkDevice, checkMountPoint } from "./mount-point.ts";
 import type { UnmountOptions } from "./mounts/unmount-table.ts";
-import { serve } from "./serve.ts";
 
 const NODE_MIN = [20, 19] as const;
 
@@ -43,7 +41,7 @@ async function run(command: Command): Promise<number> {
     case "mount":
       return mount(command);
     case "exec":
-      checkTarget(command.mount);
+      await checkTarget(command.mount);
       for (const warning of command.mount.warnings) tell(warning);
       return (await import("./exec/exec-command.ts")).execOnMount(command, process.env, tell);
     case "sandbox":
@@ -72,11 +70,11 @@ async function run(command: Command): Promise<number> {
 }
 
 async function mount(command: MountCommand): Promise<number> {
-  checkTarget(command);
+  await checkTarget(command);
   if (command.foreground) return mountInForeground(command);
 
   const missing = command.log.debug
-    ? describeMissingLog(command.log, process.env, existsSync)
+    ? (await import("./log-choice.ts")).describeMissingLog(command.log, process.env, existsSync)
     : undefined;
   const notices = missing === undefined ? [] : [missing];
   for (const notice of [...command.warnings, ...notices]) tell(notice);
@@ -86,10 +84,13 @@ async function mount(command: MountCommand): Promise<number> {
 }
 
 /** Refuses, before anything is started, what cannot be mounted at. */
-function checkTarget({ options: { deviceFd, directory } }: MountCommand): void {
+async function checkTarget({ options }: MountCommand): Promise<void> {
+  const { deviceFd, directory } = options;
   if (deviceFd === undefined) checkMountPoint(directory);
   else checkDevice(deviceFd, directory);
-  checkLogDirectives(process.env);
+  // Loading what judges them would take longer than all else that this process does.
+  if (!process.env["MOUNTPOINT_LOG"]) return;
+  (await import("./log-choice.ts")).checkLogDirectives(process.env);
 }
 
 async function unmount(options: UnmountOptions): Promise<number> {
@@ -99,6 +100,10 @@ async function unmount(options: UnmountOptions): Promise<number> {
 }
 
 async function mountInForeground(command: MountCommand): Promise<number> {
+  const [{ openLog, wantsMetrics }, { serve }] = await Promise.all([
+    import("./log-choice.ts"),
+    import("./serve.ts"),
+  ]);
   const log = openLog(command.log, { environment: process.env, foreground: true });
   for (const warning of command.warnings) log.warn(warning);
   try {
