@@ -6,7 +6,7 @@ import type { Result } from "../result.ts";
 import { formatNumber, formatRatio, formatSpread, formatSureRatio } from "./figures.ts";
 import { describeGrowth } from "./growth.ts";
 import { describeMachine } from "./page.ts";
-import { type Row, summariseAll } from "./summary.ts";
+import { headerOf, type Row, summariseAll } from "./summary.ts";
 import { warningsOf } from "./terminal.ts";
 
 const DOCUMENT = join(import.meta.dirname, "../../docs/PERFORMANCE.md");
@@ -54,15 +54,7 @@ function renderFigures(result: Result): string {
 }
 
 function table(rows: readonly Row[], baseline: string): string[] {
-  const header = [
-    "job",
-    "contender",
-    "median",
-    "least – most",
-    `to ${baseline}`,
-    "CPU-s",
-    "peak MiB",
-  ];
+  const header = headerOf(baseline);
   const lines = rows.map((row) => [
     row.job,
     row.contender,

@@ -12,7 +12,7 @@ import { type Chart, sectionsOf } from "./charts.ts";
 import { formatNumber, formatRatio, formatSpread, formatSureRatio } from "./figures.ts";
 import { describeGrowth } from "./growth.ts";
 import { METHOD } from "./method.ts";
-import { type Row, summariseAll, type Verdict } from "./summary.ts";
+import { headerOf, type Row, summariseAll, type Verdict } from "./summary.ts";
 import { warningsOf } from "./terminal.ts";
 
 /** Beside the sources: what a browser gets is not compiled. */
@@ -120,15 +120,7 @@ function renderSection(title: string, charts: readonly Chart[], section: number)
 }
 
 function renderRows(rows: readonly Row[], baseline: string): string {
-  const header = [
-    "job",
-    "contender",
-    "median",
-    "least – most",
-    `to ${baseline}`,
-    "CPU-s",
-    "peak MiB",
-  ];
+  const header = headerOf(baseline);
   const body = rows.map((row) => {
     const cells = [
       row.contender,

@@ -90,3 +90,8 @@ function rowOf(
     verdict: verdictOf(ratio, unit),
   };
 }
+
+/** The columns in which every form of the report shows a row. */
+export function headerOf(baseline: string): readonly string[] {
+  return ["job", "contender", "median", "least – most", `to ${baseline}`, "CPU-s", "peak MiB"];
+}

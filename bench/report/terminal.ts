@@ -5,7 +5,7 @@ import { isBusy } from "../machine.ts";
 import type { Measurement, Result } from "../result.ts";
 import { formatNumber, formatRatio, formatSpread, formatSureRatio } from "./figures.ts";
 import { describeGrowth } from "./growth.ts";
-import { type Row, summariseAll, type Verdict } from "./summary.ts";
+import { headerOf, type Row, summariseAll, type Verdict } from "./summary.ts";
 
 const COLOURS = { better: "green", worse: "red", even: "yellow" } as const;
 const MARKS = { better: "▲", worse: "▼", even: "=" } as const;
@@ -60,15 +60,7 @@ export function warningsOf({ cachesDropped, measurements, settings }: Result): s
 }
 
 function describeRows(rows: readonly Row[], baseline: string, paint: Paint): string {
-  const header = [
-    "job",
-    "contender",
-    "median",
-    "least – most",
-    `to ${baseline}`,
-    "CPU-s",
-    "peak MiB",
-  ];
+  const header = headerOf(baseline);
   const lines = rows.map((row) => [
     row.job,
     row.contender,
