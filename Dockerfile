@@ -27,7 +27,7 @@ RUN apt-get update \
   && echo user_allow_other >> /etc/fuse.conf
 COPY --from=build /opt/mount-s3-ts /opt/mount-s3-ts
 COPY container/entrypoint.sh container/health.sh /opt/mount-s3-ts/container/
-RUN ln -s /opt/mount-s3-ts/dist/cli/main.js /usr/local/bin/mount-s3-ts
+RUN ln -s /opt/mount-s3-ts/dist/program/main.js /usr/local/bin/mount-s3-ts
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s CMD ["/opt/mount-s3-ts/container/health.sh"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/opt/mount-s3-ts/container/entrypoint.sh"]

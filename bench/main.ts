@@ -23,7 +23,7 @@ import { runCells } from "./runner.ts";
 import { SERVER_NAMES, Servers } from "./servers/catalogue.ts";
 import { type Arguments, parseArguments, settingsOf, UsageError } from "./settings.ts";
 
-const PROGRAM = join(import.meta.dirname, "../dist/cli/main.js");
+const PROGRAM = join(import.meta.dirname, "../dist/program/main.js");
 const RESULTS = "bench-results";
 
 async function main(): Promise<void> {

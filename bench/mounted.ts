@@ -38,6 +38,12 @@ export function dropCaches(): boolean {
   }
 }
 
+/** What tunes the runtime of one contender's language would decide more than the contender does. */
+function inherited(): NodeJS.ProcessEnv {
+  const entries = Object.entries(process.env);
+  return Object.fromEntries(entries.filter(([name]) => !/^(?:NODE_|UV_|GO[A-Z]|RUST_)/.test(name)));
+}
+
 /** Drops the kernel's caches and mounts. Throws, leaving nothing behind, when it does not come up. */
 export async function mount(
   contender: Contender,
@@ -53,7 +59,7 @@ export async function mount(
       stdio: ["ignore", "ignore", "pipe"],
       // Ctrl-C is for the harness, which unmounts.
       detached: true,
-      env: { ...process.env, ...target.environment },
+      env: { ...inherited(), ...target.environment },
     }),
   );
   let complaint = "";

@@ -7,7 +7,6 @@
 import { spawnSync } from "node:child_process";
 import {
   accessSync,
-  chmodSync,
   constants,
   existsSync,
   mkdirSync,
@@ -219,7 +218,9 @@ async function buildAddon(runner) {
 /** Writes `output` anew when it is out of date, and then does what `afterwards` does with it. */
 async function compile(runner, { config, source, output }, afterwards = () => {}) {
   const sources = listFiles(source).filter((path) => path.endsWith(".ts"));
-  const emitted = listFiles(output).filter((path) => path.endsWith(".js"));
+  const emitted = listFiles(output).filter(
+    (path) => path.endsWith(".js") && !path.startsWith("program/"),
+  );
   const { orphans, missing } = compareOutput(sources, emitted);
   const inputs = sources.map((path) => join(source, path));
   const settings = [
@@ -248,7 +249,6 @@ async function bundle(runner) {
   const remedy = "The sources cannot be bundled: see the messages above.";
   await runner.run(process.execPath, ["scripts/bundle.mjs"], remedy);
   await runner.run(process.execPath, ["scripts/man-page.mjs"], remedy);
-  chmodSync("dist/cli/main.js", 0o755);
 }
 
 function needsMinio(target) {

@@ -7,7 +7,7 @@ import { type ChildProcess, type StdioOptions, spawn } from "node:child_process"
 import { once } from "node:events";
 import { Socket } from "node:net";
 import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { programPath } from "../base/package.ts";
 import {
   DAEMON_CHANNEL_FD,
   DAEMON_DEVICE_FD,
@@ -36,7 +36,6 @@ const FILE_VARIABLES = [
 
 export interface BackgroundOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly daemonPath?: string;
   readonly readyTimeoutMs?: number;
 }
 
@@ -95,18 +94,21 @@ async function startDaemon(
   background: BackgroundOptions,
   bound: boolean,
 ): Promise<Daemon> {
-  const { daemonPath = fileURLToPath(new URL("./daemon.js", import.meta.url)) } = background;
   const { options, pidFile, log, warnings } = command;
   const { deviceFd } = options;
   const output = bound ? process.stderr.fd : "ignore";
   const stdio: StdioOptions = ["ignore", output, "ignore", "pipe"];
   if (deviceFd !== undefined) stdio[DAEMON_DEVICE_FD] = deviceFd;
-  const child = spawn(process.execPath, [daemonPath, options.bucket, options.directory], {
-    cwd: "/",
-    detached: true,
-    env: daemonEnvironment(background.environment),
-    stdio,
-  });
+  const child = spawn(
+    process.execPath,
+    [programPath("daemon"), options.bucket, options.directory],
+    {
+      cwd: "/",
+      detached: true,
+      env: daemonEnvironment(background.environment),
+      stdio,
+    },
+  );
   const socket = child.stdio[DAEMON_CHANNEL_FD];
   if (!(socket instanceof Socket)) {
     throw new CliError("failure", `the mount process could not be started: ${process.execPath}`);

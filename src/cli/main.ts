@@ -5,7 +5,7 @@
  */
 
 import { existsSync } from "node:fs";
-import { packageVersion } from "../base/version.ts";
+import { packageVersion } from "../base/package.ts";
 import { mountInBackground } from "./background.ts";
 import { type Command, parseCommand } from "./command.ts";
 import { CliError, exitStatusOf } from "./error.ts";

@@ -7,7 +7,7 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { release } from "node:os";
 import { type Log, messageOf } from "../base/log.ts";
-import { packageVersion } from "../base/version.ts";
+import { packageVersion } from "../base/package.ts";
 import {
   CachedCredentials,
   credentialSources,
@@ -152,6 +152,8 @@ function trustedCertificates(options: MountOptions, environment: Environment): s
   }
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g);
   if (blocks === null) return refuse("there is no certificate in it");
+  // Reading all that a machine trusts takes as long as half the mount.
+  if (endpointFor(options, environment)?.startsWith("http:")) return text;
   for (const [index, block] of blocks.entries()) {
     try {
       new X509Certificate(block);

@@ -3,15 +3,11 @@
  * machine that has none, and a missing build becomes one message that says what to do.
  */
 
-import { fileURLToPath } from "node:url";
-
 import load from "node-gyp-build";
 
 import { messageOf } from "../base/log.ts";
+import { PACKAGE_DIRECTORY } from "../base/package.ts";
 import type { Addon } from "./addon.ts";
-
-/** The package's directory, from src/native/ and from dist/native/ alike. */
-const PACKAGE_DIRECTORY = fileURLToPath(new URL("../..", import.meta.url));
 
 type NativeErrorKind = "unavailable";
 
@@ -47,7 +43,7 @@ function loadAddon(): Addon {
       `cannot load the native addon on ${process.platform}-${process.arch} (${libcVersion()}, ` +
         `Node ${process.version}): ${reason}. Install a C compiler, make and Python 3 ` +
         "(Debian: apt-get install -y build-essential python3) and run: " +
-        `node ${PACKAGE_DIRECTORY}scripts/build-addon.mjs; or mount with --fuse-backend fuse-native`,
+        `node ${PACKAGE_DIRECTORY}/scripts/build-addon.mjs; or mount with --fuse-backend fuse-native`,
       { cause: error },
     );
   }

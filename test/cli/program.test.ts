@@ -10,12 +10,11 @@ import { parseCommand } from "../../src/cli/command.ts";
 import { BucketView, clientOf } from "../rigs/bucket-view.ts";
 import { Child, run, succeed } from "../rigs/child.ts";
 import { environmentFor, mountCommand, optionsFor } from "../rigs/mount-process.ts";
-import { commandLine, repository } from "../rigs/paths.ts";
+import { commandLine } from "../rigs/paths.ts";
 import { SandboxProcess } from "../rigs/sandbox-process.ts";
 import { Scratch } from "../rigs/scratch.ts";
 
 const BUCKET = "test-bucket";
-const DAEMON = join(repository, "dist/cli/daemon.js");
 
 let scratch: Scratch;
 let sandbox: SandboxProcess;
@@ -129,7 +128,6 @@ describe("in the background", () => {
     if (command.kind !== "mount") throw new Error(`parsed as ${command.kind}`);
     const mounting = mountInBackground(command, {
       environment: environmentFor(sandbox.endpoint),
-      daemonPath: DAEMON,
       readyTimeoutMs: 1000,
     });
     await expect(mounting).rejects.toThrow(

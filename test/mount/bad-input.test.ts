@@ -383,7 +383,10 @@ describe("the machine", () => {
     const [, ...args] = mountCommand({ endpoint: sandbox.endpoint, bucket: BUCKET, directory });
     await expectRefusal(
       scratch,
-      { args: [join(copy, "dist/cli/main.js"), ...args], env: environmentFor(sandbox.endpoint) },
+      {
+        args: [join(copy, "dist/program/main.js"), ...args],
+        env: environmentFor(sandbox.endpoint),
+      },
       {
         status: 1,
         says: [/addon/, new RegExp(`${process.platform}.${process.arch}`), /build|install/],

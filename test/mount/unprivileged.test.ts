@@ -64,7 +64,7 @@ const BY_EACH = ["--fuse-backend=native", "--fuse-backend=fuse-native"] as const
 /** The program's words, run from the copy. */
 function command(directory: string, args: readonly string[] = []): readonly string[] {
   const words = mountCommand({ endpoint: sandbox.endpoint, bucket: bucket.name, directory, args });
-  return [join(copy, "dist/cli/main.js"), ...words.slice(1)];
+  return [join(copy, "dist/program/main.js"), ...words.slice(1)];
 }
 
 async function mountAsNobody(directory: string, args: readonly string[] = []): Promise<Child> {
@@ -101,7 +101,7 @@ rootTest.each(BY_EACH)(
 rootTest("a user lists and unmounts with our own commands, and root sees the mount", async () => {
   const directory = directoryOfNobody();
   const child = await mountAsNobody(directory);
-  const main = join(copy, "dist/cli/main.js");
+  const main = join(copy, "dist/program/main.js");
   const env = environmentFor(sandbox.endpoint);
   for (const user of [NOBODY, { uid: 0, gid: 0 }]) {
     const listed = await run(node, [main, "list", "--json"], { ...user, cwd: "/", env });
@@ -125,7 +125,11 @@ rootTest("a user is told that the mount of another is not theirs to unmount", as
   const directory = directoryOfNobody();
   const child = await mountAsNobody(directory);
   const other = { uid: 65_533, gid: 65_533, cwd: "/", env: environmentFor(sandbox.endpoint) };
-  const refused = await run(node, [join(copy, "dist/cli/main.js"), "unmount", directory], other);
+  const refused = await run(
+    node,
+    [join(copy, "dist/program/main.js"), "unmount", directory],
+    other,
+  );
   expect(refused).toMatchObject({ code: 1, stdout: "" });
   expect(refused.stderr).toMatch(/^mount-s3-ts: unmounting .*\n$/);
   await asNobody("fusermount3", ["-u", directory]);

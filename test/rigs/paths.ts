@@ -4,4 +4,4 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const repository = resolve(fileURLToPath(import.meta.url), "../../..");
-export const commandLine = join(repository, "dist/cli/main.js");
+export const commandLine = join(repository, "dist/program/main.js");

@@ -1,19 +1,17 @@
 /** The process that works on the mount: started, given loads, ended. */
 
 import { type ChildProcess, fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { programPath } from "../../base/package.ts";
 import { CliError } from "../error.ts";
 import { AT_ONCE_MAX, type Load, type LoadOutcome } from "./load.ts";
 import type { LoadAnswer, LoadOrder } from "./load-process.ts";
-
-const PROGRAM = fileURLToPath(new URL("./load-process.js", import.meta.url));
 
 export class LoadChild {
   readonly #child: ChildProcess;
   readonly #ended: Promise<undefined>;
 
   constructor(environment: NodeJS.ProcessEnv) {
-    this.#child = fork(PROGRAM, [], {
+    this.#child = fork(programPath("load-process"), [], {
       env: { ...environment, UV_THREADPOOL_SIZE: String(AT_ONCE_MAX) },
       execArgv: [],
     });

@@ -4,11 +4,10 @@ import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { programPath } from "../../base/package.ts";
 import { CliError } from "../error.ts";
 import { detachMount, isMounted } from "../mount-point.ts";
 
-const MAIN_PROGRAM = fileURLToPath(new URL("../main.js", import.meta.url));
 const EXIT_TIMEOUT_MS = 15_000;
 
 export interface Finished {
@@ -28,7 +27,11 @@ export class MountChild {
 
   /** Mounts in the background; resolves with the line that the program prints. */
   async mount(args: readonly string[]): Promise<string> {
-    const run = await runProgram(process.execPath, [MAIN_PROGRAM, ...args], this.#environment);
+    const run = await runProgram(
+      process.execPath,
+      [programPath("main"), ...args],
+      this.#environment,
+    );
     if (run.status === 0) return run.stdout.trim();
     throw new CliError("failure", run.stderr.trim().replace(/^mount-s3-ts: /, ""));
   }

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { programPath } from "../../base/package.ts";
 import { CliError } from "../error.ts";
 import type { AnsweredRequest, SandboxMessage, SandboxQuestion } from "./sandbox-process.ts";
 
@@ -22,8 +22,7 @@ export class SandboxChild {
 
   /** `environment` holds the credentials to accept, and DEMO_BUCKET. */
   static async start(environment: NodeJS.ProcessEnv): Promise<SandboxChild> {
-    const program = fileURLToPath(new URL("./sandbox-process.js", import.meta.url));
-    const child = fork(program, [], {
+    const child = fork(programPath("sandbox-process"), [], {
       env: environment,
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });

@@ -1,7 +1,7 @@
 /** Runs `mount-s3-ts doctor`: finding after finding as lines for people, or all of them as JSON. */
 
 import { silentLog } from "../../base/log.ts";
-import { packageVersion } from "../../base/version.ts";
+import { packageVersion } from "../../base/package.ts";
 import { examineBucket, type Finding } from "../../mount/index.ts";
 import type { DoctorCommand } from "./doctor-table.ts";
 import { checkSystem } from "./system-checks.ts";
