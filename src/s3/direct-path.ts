@@ -80,6 +80,8 @@ export class DirectPath {
     if (isKnown || credentials === undefined || !mayBeExpired(call, lasting, credentials)) {
       throw lasting;
     }
+    // A session of a directory bucket is the server's own: one that it made just now has not ended.
+    if (this.#options.tokenHeader !== undefined && renewed !== credentials) throw lasting;
     const message = "the session's credentials are refused, as they are when they have expired";
     const { status } = lasting;
     throw new S3Error(message, { kind: "expired-credentials", ...call, status, cause: lasting });

@@ -18,6 +18,7 @@ import {
   type StorageClass,
   type Tier,
 } from "@aws-sdk/client-s3";
+import { sorted } from "./bytes.ts";
 
 /** Where a server listens and who may use it. */
 export interface Endpoint {
@@ -115,7 +116,7 @@ export class BucketView {
     await this.#client.send(new DeleteObjectCommand(this.#object(key)));
   }
 
-  /** Every key below the prefix, without it. */
+  /** Every key below the prefix, without it, sorted: directory buckets list in no order. */
   async keys(): Promise<readonly string[]> {
     const keys: string[] = [];
     let token: string | undefined;
@@ -130,7 +131,7 @@ export class BucketView {
       for (const { Key = "" } of page.Contents ?? []) keys.push(Key.slice(this.prefix.length));
       token = page.NextContinuationToken;
     } while (token !== undefined);
-    return keys.filter((key) => key !== "");
+    return sorted(keys.filter((key) => key !== ""));
   }
 
   /** Keys of the multipart uploads that are under way below the prefix. */

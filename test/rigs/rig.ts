@@ -109,7 +109,16 @@ export const CAPABILITIES = {
   /** Any key that S3 allows: empty, "." and ".." components, a key below another key. */
   "any-key": "keys that MinIO, which keeps them as paths on a disk, refuses",
   /** Objects in archive classes, which can be restored. */
-  "storage-classes": "storage classes, of which MinIO has none that archive",
+  "storage-classes":
+    "storage classes, of which MinIO has none that archive, and directory buckets one in all",
+  /** More than one class. */
+  "storage-class-choice": "more than the one storage class that directory buckets have",
+  /** aws:kms:dsse. */
+  "double-encryption": "DSSE-KMS, which neither MinIO nor directory buckets have",
+  /** ListObjectsV2 in the order of keys, and from a key on. */
+  "key-order": "listings in the order of keys, which directory buckets do not have",
+  /** No object can be renamed. */
+  "refused-renames": "a bucket that cannot rename, which directory buckets can",
   /** A server that fails on demand. */
   faults: "a server that fails on demand, which MinIO does not",
   /** Who closes a descriptor. */

@@ -67,6 +67,16 @@ test("a session that the server no longer takes is replaced", async () => {
   expect(sandbox.count("CreateSession")).toBe(2);
 });
 
+test("what a HEAD is refused with in a new session, too, has not expired", async () => {
+  const sandbox = await start();
+  const client = clientOf(sandbox);
+  await client.list({ prefix: "" });
+  const refusal = { kind: "status", status: 400, code: "InvalidRequest", times: 2 } as const;
+  sandbox.faults.add({ ...refusal, operation: "HeadObject" });
+  await expect(client.head("a")).rejects.toMatchObject({ kind: "rejected" });
+  expect(sandbox.count("CreateSession")).toBe(2);
+});
+
 test("who may not make a session learns it", async () => {
   const sandbox = await start();
   const refusal = { kind: "status", status: 403, code: "AccessDenied" } as const;

@@ -72,7 +72,7 @@ async function expectWalk({ tree, requests }: World, paths: readonly string[]): 
 export const costsScenarios: readonly Scenario[] = [
   {
     name: "the attributes of 300 files that were listed long ago cost a few LISTs, and not a HEAD each",
-    needs: ["request-log"],
+    needs: ["request-log", "key-order"],
     async run(world) {
       const paths = await putMany(world, "many", 300);
       expect(await namesIn(world.tree, "many")).toHaveLength(300);
@@ -82,7 +82,7 @@ export const costsScenarios: readonly Scenario[] = [
   },
   {
     name: "files that are looked at one after the other share requests also when nobody listed them",
-    needs: ["request-log"],
+    needs: ["request-log", "key-order"],
     async run(world) {
       await expectWalk(world, await putMany(world, "many", 300));
     },

@@ -1,12 +1,11 @@
-/** The scenarios of directory buckets on the file system alone, in this process. */
+/** All scenarios over a directory bucket, on the file system alone, in this process. */
 
 import { InProcessRig } from "../rigs/in-process-rig.ts";
-import { expressScenarios } from "./express.ts";
-import { RIGS } from "./rigs.ts";
+import { expressScenarios, scenarios } from "./index.ts";
+import { DIRECTORY_BUCKET, RIGS } from "./rigs.ts";
 import { declareScenarios } from "./scenario.ts";
 
-declareScenarios(
-  RIGS.inProcess,
-  () => InProcessRig.start("test--use1-az4--x-s3"),
-  expressScenarios,
-);
+declareScenarios(RIGS.directoryBucketInProcess, () => InProcessRig.start(DIRECTORY_BUCKET), [
+  ...scenarios,
+  ...expressScenarios,
+]);

@@ -3,17 +3,20 @@
 import { KernelRig } from "../rigs/kernel-rig.ts";
 import { SandboxProcess } from "../rigs/sandbox-process.ts";
 import { Scratch } from "../rigs/scratch.ts";
-import { expressScenarios } from "./express.ts";
-import { RIGS } from "./rigs.ts";
+import { expressScenarios } from "./index.ts";
+import { DIRECTORY_BUCKET, RIGS } from "./rigs.ts";
 import { declareScenarios } from "./scenario.ts";
 
-const BUCKET = "test--use1-az4--x-s3";
-
 declareScenarios(
-  RIGS.fuseNative,
+  RIGS.directoryBucketByFuseNative,
   async () => {
-    const sandbox = await SandboxProcess.start({ buckets: [BUCKET] });
-    return KernelRig.start(new Scratch(), sandbox, ["--fuse-backend=fuse-native"], BUCKET);
+    const sandbox = await SandboxProcess.start({ buckets: [DIRECTORY_BUCKET] });
+    return KernelRig.start(
+      new Scratch(),
+      sandbox,
+      ["--fuse-backend=fuse-native"],
+      DIRECTORY_BUCKET,
+    );
   },
   expressScenarios,
 );

@@ -1,19 +1,17 @@
-/** The scenarios of directory buckets on kernel mounts over the embedded endpoint. */
+/** Scenarios over a directory bucket, on kernel mounts over the embedded endpoint. */
 
 import { KernelRig } from "../rigs/kernel-rig.ts";
 import { SandboxProcess } from "../rigs/sandbox-process.ts";
 import { Scratch } from "../rigs/scratch.ts";
-import { expressScenarios } from "./express.ts";
-import { RIGS } from "./rigs.ts";
+import { mountedOnDirectoryBuckets } from "./index.ts";
+import { DIRECTORY_BUCKET, RIGS } from "./rigs.ts";
 import { declareScenarios } from "./scenario.ts";
 
-const BUCKET = "test--use1-az4--x-s3";
-
 declareScenarios(
-  RIGS.sandbox,
+  RIGS.directoryBucket,
   async () => {
-    const sandbox = await SandboxProcess.start({ buckets: [BUCKET] });
-    return KernelRig.start(new Scratch(), sandbox, [], BUCKET);
+    const sandbox = await SandboxProcess.start({ buckets: [DIRECTORY_BUCKET] });
+    return KernelRig.start(new Scratch(), sandbox, [], DIRECTORY_BUCKET);
   },
-  expressScenarios,
+  mountedOnDirectoryBuckets,
 );

@@ -140,7 +140,7 @@ const refusals = REFUSALS.map(
   }),
 );
 
-export const expressScenarios: readonly Scenario[] = [
+export const expressBucketScenarios: readonly Scenario[] = [
   ...renames,
   ...refusals,
   {

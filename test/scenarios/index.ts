@@ -8,6 +8,8 @@ import { costsScenarios } from "./costs.ts";
 import { descriptorsScenarios } from "./descriptors.ts";
 import { directoriesScenarios } from "./directories.ts";
 import { endingScenarios } from "./ending.ts";
+import { expressBucketScenarios } from "./express.ts";
+import { expressRenamingScenarios } from "./express-renaming.ts";
 import { failingScenarios } from "./failing.ts";
 import { listingScenarios } from "./listing.ts";
 import { namesScenarios } from "./names.ts";
@@ -49,4 +51,22 @@ export const scenarios: readonly Scenario[] = [
   ...archivedScenarios,
   ...failingScenarios,
   ...endingScenarios,
+];
+
+/** What only directory buckets do. */
+export const expressScenarios: readonly Scenario[] = [
+  ...expressBucketScenarios,
+  ...expressRenamingScenarios,
+];
+
+/** Of all scenarios those that a kernel and a directory bucket together could make fail. */
+export const mountedOnDirectoryBuckets: readonly Scenario[] = [
+  ...expressScenarios,
+  ...consistencyScenarios,
+  ...shadowingScenarios,
+  ...listingScenarios,
+  ...directoriesScenarios,
+  ...removingScenarios,
+  ...renamingScenarios,
+  ...programsScenarios,
 ];

@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import { sorted } from "../rigs/bytes.ts";
 import { perl } from "../rigs/system-call.ts";
 import { expectErrno, type Scenario } from "./scenario.ts";
-import { createWhole, namesIn } from "./whole-file.ts";
+import { createWhole, namesAsListed, namesIn } from "./whole-file.ts";
 
 const O_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 
@@ -18,14 +18,16 @@ const PRELUDE = [
 export const listingScenarios: readonly Scenario[] = [
   {
     name: "a listing is in the order of UTF-8 bytes, not of UTF-16 units",
+    needs: ["key-order"],
     async run({ tree, bucket }) {
       const names = ["｡halfwidth", "🐈cat", "Z", "a", "é", "~"];
       for (const name of names) await bucket.put(name, "");
-      expect(await namesIn(tree)).toEqual(sorted(names));
+      expect(await namesAsListed(tree)).toEqual(sorted(names));
     },
   },
   {
     name: "a directory of more than a thousand entries is listed whole, with what is only here",
+    needs: ["key-order"],
     async run({ tree, bucket }) {
       const remote = Array.from(
         { length: 1_205 },
@@ -40,7 +42,7 @@ export const listingScenarios: readonly Scenario[] = [
       const files = await Promise.all(local.map((name) => tree.open(name, flags)));
       try {
         const expected = sorted([...remote, ...local, "n-01000-directory"]);
-        expect(await namesIn(tree)).toEqual(expected);
+        expect(await namesAsListed(tree)).toEqual(expected);
       } finally {
         for (const file of files) await file.close();
       }
@@ -48,25 +50,27 @@ export const listingScenarios: readonly Scenario[] = [
   },
   {
     name: "twenty files are listed in the order of their keys",
+    needs: ["key-order"],
     async run({ tree, bucket }) {
       const names = Array.from({ length: 20 }, (_, index) => `file-${index}`);
       for (const name of names.toReversed()) await bucket.put(name, "");
-      expect(await namesIn(tree)).toEqual(sorted(names));
+      expect(await namesAsListed(tree)).toEqual(sorted(names));
     },
   },
   {
     name: "files that are being written are listed among the others, in order",
+    needs: ["key-order"],
     async run({ tree, bucket }) {
       const stored = Array.from({ length: 20 }, (_, index) => `file-${index}`);
       for (const name of stored) await bucket.put(name, "");
       const written = [1, 5, 9, 13, 17].map((index) => `file-${index}-new`);
       const files = await Promise.all(written.map((name) => tree.open(name, O_NEW)));
       try {
-        expect(await namesIn(tree)).toEqual(sorted([...stored, ...written]));
+        expect(await namesAsListed(tree)).toEqual(sorted([...stored, ...written]));
       } finally {
         for (const file of files) await file.close();
       }
-      expect(await namesIn(tree)).toEqual(sorted([...stored, ...written]));
+      expect(await namesAsListed(tree)).toEqual(sorted([...stored, ...written]));
     },
   },
   {
@@ -76,11 +80,12 @@ export const listingScenarios: readonly Scenario[] = [
       await bucket.put("stored-directory/file", "");
       await tree.mkdir("made-directory");
       await createWhole(tree, "made-file", Buffer.from("x"));
-      expect(await tree.readdir("")).toEqual([
-        { name: "made-directory", kind: "directory" },
-        { name: "made-file", kind: "file" },
-        { name: "stored-directory", kind: "directory" },
-        { name: "stored-file", kind: "file" },
+      const listed = (await tree.readdir("")).map(({ name, kind }) => `${name}: ${kind}`);
+      expect(sorted(listed)).toEqual([
+        "made-directory: directory",
+        "made-file: file",
+        "stored-directory: directory",
+        "stored-file: file",
       ]);
     },
   },
@@ -153,7 +158,7 @@ export const listingScenarios: readonly Scenario[] = [
         'join(" ", names(readdir $dir)) eq "one" or exit 255;',
         'open($new, ">", "$ARGV[0]/two") or exit $!; print $new "2"; close($new) or exit $!;',
         "rewinddir $dir;",
-        'join(" ", names(readdir $dir)) eq "one two" or exit 254;',
+        'join(" ", sort(names(readdir $dir))) eq "one two" or exit 254;',
       ].join("\n");
       await perl("rewinddir", script, [path("dir")]);
     },
@@ -167,9 +172,10 @@ export const listingScenarios: readonly Scenario[] = [
         PRELUDE,
         "readdir $dir for 1..3;",
         "$place = telldir $dir;",
-        'join(" ", readdir $dir) eq "b c d" or exit 255;',
+        '$rest = join(" ", readdir $dir);',
+        "length $rest == 5 or exit 255;",
         "seekdir $dir, $place;",
-        'join(" ", readdir $dir) eq "b c d" or exit 254;',
+        'join(" ", readdir $dir) eq $rest or exit 254;',
       ].join("\n");
       await perl("seekdir", script, [path("dir")]);
     },

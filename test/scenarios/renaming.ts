@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import { MIB } from "../../src/base/sizes.ts";
 import { pattern, sha256, sorted } from "../rigs/bytes.ts";
 import { run, succeed } from "../rigs/child.ts";
-import type { World } from "../rigs/rig.ts";
+import type { Capability, World } from "../rigs/rig.ts";
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT } from "../rigs/system-call.ts";
 import { expectErrno, type Scenario, withFile } from "./scenario.ts";
 import { createWhole, readWhole } from "./whole-file.ts";
@@ -112,6 +112,13 @@ function outcomeWhere({ outcome }: Rename, refusal: "ENOSYS" | "EXDEV"): string 
   return refusal === "ENOSYS" ? "EINVAL" : refusal;
 }
 
+function needsOf({ flags, outcome }: Rename, errno: string): readonly Capability[] {
+  return [
+    ...(outcome.startsWith("refused") ? (["refused-renames"] as const) : []),
+    ...(flags !== undefined && errno === "EXDEV" ? (["rename-flags"] as const) : []),
+  ];
+}
+
 const renames = MOUNTS.flatMap(({ when, flags, refusal }) =>
   RENAMES.map((rename): Scenario => {
     const outcome = outcomeWhere(rename, refusal);
@@ -119,7 +126,7 @@ const renames = MOUNTS.flatMap(({ when, flags, refusal }) =>
     return {
       name: `renaming ${rename.what} ${said} ${when}`,
       flags,
-      needs: rename.flags !== undefined && outcome === "EXDEV" ? ["rename-flags"] : [],
+      needs: needsOf(rename, outcome),
       async run(world) {
         for (const [key, text] of Object.entries(THERE)) await world.bucket.put(key, text);
         const renaming = world.tree.rename(rename.from, rename.to, rename.flags);
@@ -135,7 +142,7 @@ const costs = MOUNTS.map(
   ({ when, flags, refusal }): Scenario => ({
     name: `${when}, a refused rename sends nothing but the search for the names`,
     flags,
-    needs: ["request-log"],
+    needs: ["request-log", "refused-renames"],
     async run({ tree, bucket, requests }) {
       await bucket.put("file", "content");
       await tree.stat("file");
@@ -152,6 +159,7 @@ export const renamingScenarios: readonly Scenario[] = [
   ...costs,
   {
     name: "a file that is being written is not renamed, and is stored under its name",
+    needs: ["refused-renames"],
     async run({ tree, bucket }) {
       await withFile(tree.open("file", O_NEW), async (file) => {
         await file.write(Buffer.from("content"), 0);
@@ -162,6 +170,7 @@ export const renamingScenarios: readonly Scenario[] = [
   },
   {
     name: "a file that is being read is not renamed, and is read on",
+    needs: ["refused-renames"],
     async run({ tree, bucket }) {
       await bucket.put("file", "content");
       await withFile(tree.open("file", constants.O_RDONLY), async (file) => {
@@ -172,6 +181,7 @@ export const renamingScenarios: readonly Scenario[] = [
   },
   {
     name: "a directory that was made here is not renamed",
+    needs: ["refused-renames"],
     async run({ tree }) {
       await tree.mkdir("made");
       await expectErrno("ENOSYS", tree.rename("made", "renamed"));
@@ -190,6 +200,7 @@ export const renamingScenarios: readonly Scenario[] = [
   },
   {
     name: "the log says how to rename: with --allow-delete, by mv",
+    needs: ["refused-renames"],
     alone: true,
     async run({ tree, bucket, log }) {
       await bucket.put("file", "content");
@@ -206,7 +217,7 @@ export const renamingScenarios: readonly Scenario[] = [
   {
     name: "with --allow-delete, mv copies and deletes",
     flags: { allowDelete: true },
-    needs: ["kernel"],
+    needs: ["kernel", "refused-renames"],
     async run({ bucket, path }) {
       await bucket.put("file", "content");
       await bucket.put("from/a/deep", "deep");
@@ -244,7 +255,7 @@ export const renamingScenarios: readonly Scenario[] = [
   },
   {
     name: "by default, mv fails and leaves both names as they were",
-    needs: ["kernel"],
+    needs: ["kernel", "refused-renames"],
     async run({ bucket, path }) {
       await bucket.put("from", "content");
       const { code } = await run("mv", [path("from"), path("to")]);

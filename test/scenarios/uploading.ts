@@ -90,7 +90,7 @@ export const uploadingScenarios: readonly Scenario[] = [
     async ({ bucket }, path) => {
       expect((await bucket.describe(path)).StorageClass).toBe("REDUCED_REDUNDANCY");
     },
-  ),
+  ).map((scenario) => ({ ...scenario, needs: ["storage-class-choice"] as const })),
   ...SIZES.map(
     ([size, data]): Scenario => ({
       name: `a storage class that does not exist fails a ${size} file, and leaves nothing`,
@@ -123,7 +123,7 @@ export const uploadingScenarios: readonly Scenario[] = [
         SSEKMSKeyId: KEY,
       });
     },
-  ).map((scenario) => ({ ...scenario, needs: ["storage-classes"] as const })),
+  ).map((scenario) => ({ ...scenario, needs: ["double-encryption"] as const })),
   ...forBothSizes(
     "a bucket with the owner that is expected, and whose requests are paid, is as any other",
     { expectedBucketOwner: "123456789012", requesterPays: true },

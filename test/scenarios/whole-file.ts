@@ -1,6 +1,7 @@
 /** Reading and writing whole files through a tree, in steps of a chosen size. */
 
 import { constants } from "node:fs";
+import { sorted } from "../rigs/bytes.ts";
 import type { OpenFile, Tree } from "../rigs/rig.ts";
 import { withFile } from "./scenario.ts";
 
@@ -43,6 +44,11 @@ export async function createWhole(
   await withFile(tree.open(path, flags), (file) => writeOn(file, data, { stepBytes }));
 }
 
+/** Sorted, since not every bucket lists in order. */
 export async function namesIn(tree: Tree, path = ""): Promise<readonly string[]> {
+  return sorted(await namesAsListed(tree, path));
+}
+
+export async function namesAsListed(tree: Tree, path = ""): Promise<readonly string[]> {
   return (await tree.readdir(path)).map(({ name }) => name);
 }
