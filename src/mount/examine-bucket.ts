@@ -25,7 +25,7 @@ export interface Finding {
 const NEEDED_FOR: Readonly<Record<Trial["permission"], string>> = {
   "s3:ListBucket": "mounting",
   "s3:GetObject": "reading",
-  "s3:AbortMultipartUpload": "giving up uploads that fail, whose parts stay in the bucket",
+  "s3:AbortMultipartUpload": "taking back the parts of uploads that fail",
   "s3:PutObject": "writing",
   "s3:DeleteObject": "deleting",
 };
@@ -149,7 +149,10 @@ function findingOf(trial: Trial, store: ObjectClientOptions, options: MountOptio
       detail: "missing, and a mount with these options needs it not",
     };
   }
-  const what = `missing, which ${NEEDED_FOR[permission]} takes: ${detail}`;
-  const remedy = `allow ${permission} in the policy of whom the credentials belong to, or of the bucket`;
+  const what = `missing, which is needed for ${NEEDED_FOR[permission]}: ${detail}`;
+  const remedy =
+    store.credentials === undefined
+      ? `leave out --no-sign-request, or allow ${permission} to everybody in the policy of the bucket`
+      : `allow ${permission} in the policy of whom the credentials belong to, or of the bucket`;
   return { check, verdict: isVital ? "bad" : "warning", detail: what, remedy };
 }

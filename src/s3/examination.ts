@@ -35,6 +35,9 @@ export interface Trial {
 
 /** A person is waiting. */
 const POLICY = { ...DEFAULT_RETRY_POLICY, attemptsMax: 3, totalMs: 15_000 };
+/** What no server gives to an upload. */
+const NO_UPLOAD = "mount-s3-ts-doctor";
+const EMPTY = new Uint8Array();
 
 export class Examination {
   readonly #options: ObjectClientOptions;
@@ -131,23 +134,28 @@ export class Examination {
         : `the head of ${JSON.stringify(sample)}`;
     });
     if (trial.granted !== false || mayList) return trial;
-    return { ...trial, granted: undefined, detail: "without s3:ListBucket, S3 does not tell" };
+    const { permission } = trial;
+    return { permission, granted: undefined, detail: "without s3:ListBucket, S3 does not tell" };
   }
 
   /** Of an upload that nobody has begun. */
   #tryAbort(key: string): Promise<Trial> {
     return this.#try("s3:AbortMultipartUpload", "AbortMultipartUpload", async (sdk, options) => {
-      await unlessAbsent(this.#abort(sdk, options, key, "mount-s3-ts-doctor"));
+      await unlessAbsent(this.#abort(sdk, options, key, NO_UPLOAD));
       return "an upload that does not exist is found not to";
     });
   }
 
-  /** An upload that is begun and given up: no object comes of it. */
-  async #tryPut(key: string, mayAbort: boolean): Promise<Trial> {
+  /** An upload that is begun and given up; where it could not be, a part of one that nobody has begun. */
+  #tryPut(key: string, mayAbort: boolean): Promise<Trial> {
     const permission = "s3:PutObject";
     if (!mayAbort) {
-      const detail = "not tried: without s3:AbortMultipartUpload it could not be taken back";
-      return { permission, granted: undefined, detail };
+      return this.#try(permission, "UploadPart", async ({ client, module }, options) => {
+        const part = { ...this.#place, ...this.#payer, Key: key, UploadId: NO_UPLOAD };
+        const command = new module.UploadPartCommand({ ...part, PartNumber: 1, Body: EMPTY });
+        await unlessAbsent(client.send(command, options));
+        return "an upload that does not exist is found not to, when a part of it is sent";
+      });
     }
     return this.#try(permission, "CreateMultipartUpload", async (sdk, options) => {
       const { encryption } = this.#options;

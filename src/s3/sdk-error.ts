@@ -40,7 +40,7 @@ export function errorOf(error: unknown, name: OperationName): S3Error {
   return errorOfFacts(name, {
     status,
     code: CODELESS.has(error.name) ? undefined : error.name,
-    message: error.message,
+    message: CODELESS.has(error.message) ? undefined : error.message,
     region: typeof Region === "string" ? Region : undefined,
     headers: $response?.headers ?? {},
     cause: error,
@@ -53,7 +53,7 @@ const CREDENTIAL_ERRORS: ReadonlySet<string> = new Set([
   "TokenProviderError",
 ]);
 
-/** Names that the SDK gives to errors in which S3 named no code. */
+/** Names that the SDK gives to errors in which S3 named no code, and messages to those without a word. */
 const CODELESS: ReadonlySet<string> = new Set([
   "Error",
   "Unknown",

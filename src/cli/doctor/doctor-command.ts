@@ -31,12 +31,14 @@ export async function runDoctor(
     for await (const finding of examineBucket(mount, { environment, log: silentLog }))
       tell(finding);
   }
-  const failed = findings.filter(({ verdict }) => verdict === "bad").length;
+  const count = (wanted: Finding["verdict"]): number =>
+    findings.filter(({ verdict }) => verdict === wanted).length;
+  const failed = count("bad");
   if (json) {
     const report = { version: packageVersion(), ok: failed === 0, findings };
     print(`${JSON.stringify(report, undefined, 2)}\n`);
   } else {
-    print(summaryOf(failed, mount !== undefined));
+    print(summaryOf(failed, count("warning"), mount !== undefined));
   }
   return failed === 0 ? 0 : 1;
 }
@@ -46,11 +48,10 @@ function lineOf({ check, detail, remedy, verdict }: Finding): string {
   return `${withoutControls(`${MARKS[verdict]}  ${check}: ${detail}`)}${withoutControls(advice)}\n`;
 }
 
-function summaryOf(failed: number, hasBucket: boolean): string {
+function summaryOf(failed: number, warnings: number, hasBucket: boolean): string {
   if (failed > 0) return `a mount would fail: ${failed} of these must be mended\n`;
-  return hasBucket
-    ? "a mount would work\n"
-    : "this machine can mount; name a bucket to try that, too\n";
+  if (!hasBucket) return "this machine can mount; name a bucket to try that, too\n";
+  return `a mount would work${warnings === 0 ? "" : ", but see the warnings"}\n`;
 }
 
 /** What servers say is printed, and a terminal obeys what it is sent. */
