@@ -17,15 +17,8 @@ const IMAGE = "localhost/mount-s3-ts:test";
 const PROGRAM_IMAGE = "localhost/mount-s3-ts-program:test";
 const STORAGE = ["--storage-driver", "vfs"];
 
-const program = `FROM ${IMAGE}
-RUN apt-get update && apt-get install -y --no-install-recommends python3 && rm -rf /var/lib/apt/lists/*
-RUN mkdir -p /opt/model
-COPY main.py /opt/apps/stable_diffusion/main.py
-ENTRYPOINT []
-`;
-
-function run(command, args, options = {}) {
-  const { status, error } = spawnSync(command, args, { stdio: "inherit", cwd: ROOT, ...options });
+function run(command, args) {
+  const { status, error } = spawnSync(command, args, { stdio: "inherit", cwd: ROOT });
   if (status === 0) return;
   console.error(
     `${command} ${args.join(" ")} failed: ${error?.message ?? `exit status ${status}`}`,
@@ -74,24 +67,9 @@ function makeBase() {
   rmSync(directory, { recursive: true });
 }
 
-function build(image, context, args, options) {
-  run(
-    "buildah",
-    [
-      ...STORAGE,
-      "bud",
-      "--format",
-      "docker",
-      "--layers",
-      "--isolation",
-      "chroot",
-      ...args,
-      "--tag",
-      image,
-      context,
-    ],
-    options,
-  );
+function build(image, context, argument) {
+  const options = ["--format", "docker", "--layers", "--isolation", "chroot"];
+  run("buildah", [...STORAGE, "bud", ...options, "--build-arg", argument, "--tag", image, context]);
 }
 
 const missing = TOOLS.filter((tool) => !isOnPath(tool));
@@ -101,9 +79,6 @@ if (missing.length > 0) {
 }
 const base = process.env.NODE_IMAGE ?? BASE;
 if (base === BASE && !imageExists(BASE)) makeBase();
-build(IMAGE, ".", ["--build-arg", `NODE_IMAGE=${base}`]);
-build(PROGRAM_IMAGE, "test/container", ["--file", "-"], {
-  stdio: ["pipe", "inherit", "inherit"],
-  input: program,
-});
+build(IMAGE, ".", `NODE_IMAGE=${base}`);
+build(PROGRAM_IMAGE, "test/container", `MOUNT_IMAGE=${IMAGE}`);
 run("podman", [...STORAGE, "images", "localhost/mount-s3-ts*"]);
