@@ -80,6 +80,7 @@ const WRITE_ERRNO = {
   "too-large": EFBIG,
   inconsistent: EIO,
   aborted: EIO,
+  "spill-lost": EIO,
   completed: EBADF,
 } as const satisfies Record<WriteErrorKind, number>;
 

@@ -6,6 +6,7 @@ import type { PartMemory } from "./part-memory.ts";
 import type { PartSchedule } from "./part-schedule.ts";
 import type { Sums } from "./running-sum.ts";
 import type { SmallBuffers } from "./small-buffers.ts";
+import type { SpillFile } from "./spill-file.ts";
 
 /** What is to be written, and on which conditions. */
 export interface UploadTarget {
@@ -20,6 +21,7 @@ export interface UploadParts {
   readonly client: ObjectClient;
   readonly memory: PartMemory;
   readonly smallBuffers: SmallBuffers;
+  readonly spillFile: SpillFile;
   readonly schedule: PartSchedule;
   readonly sums: Sums;
   readonly contentTypeOf: (key: string) => string;

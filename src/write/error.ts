@@ -9,6 +9,8 @@ export type WriteErrorKind =
   | "inconsistent"
   /** `abort` was called. */
   | "aborted"
+  /** What waited on this machine's disk for memory cannot be read. */
+  | "spill-lost"
   /** The object is complete, or about to be, and takes no more bytes. */
   | "completed";
 
@@ -16,8 +18,8 @@ export class WriteError extends Error {
   override readonly name = "WriteError";
   readonly kind: WriteErrorKind;
 
-  constructor(kind: WriteErrorKind, message: string) {
-    super(message);
+  constructor(kind: WriteErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.kind = kind;
   }
 }

@@ -1,5 +1,6 @@
 /**
- * One part while it is filled and sent: its blocks, its length and its checksum.
+ * One part while it is filled and sent: its blocks, its length and its checksum. A beginning of it may
+ * be elsewhere than in memory (`release`), until blocks for it are there again (`restoreBlock`).
  *
  * The checksum is taken of the bytes as the caller brought them, before they are copied: S3 compares it
  * with what it received, and so with the copy, the blocks' memory and the way there. For a store that
@@ -15,13 +16,15 @@ import { SMALL_BYTES, type SmallBuffer } from "./small-buffers.ts";
 export class OutgoingPart {
   /** From 1. */
   readonly partNumber: number;
-  readonly #bytesMax: number;
+  #bytesMax: number;
   readonly #sums: Sums;
   readonly #sum: RunningSum;
-  readonly #blocks: Block[] = [];
+  /** By place; undefined what was released. */
+  readonly #blocks: (Block | undefined)[] = [];
   /** Before the first block. */
   #small: SmallBuffer | undefined;
   #byteCount = 0;
+  #spilledBytes = 0;
 
   constructor(partNumber: number, bytesMax: number, sums: Sums) {
     this.partNumber = partNumber;
@@ -40,11 +43,29 @@ export class OutgoingPart {
 
   /** Whether the next byte needs another block. */
   get needsBlock(): boolean {
-    return this.#byteCount === this.#roomBytes;
+    return this.#roomBytes === 0;
   }
 
+  /** Bytes at the beginning that were released. */
+  get spilledBytes(): number {
+    return this.#spilledBytes;
+  }
+
+  /** Whether what was released needs more blocks. */
+  get missesBlock(): boolean {
+    return this.#missingAt >= 0;
+  }
+
+  get #missingAt(): number {
+    const at = this.#blocks.indexOf(undefined);
+    return at * BLOCK_BYTES < this.#spilledBytes ? at : -1;
+  }
+
+  /** Between the last byte and the end of what holds it. */
   get #roomBytes(): number {
-    return this.#small === undefined ? this.#blocks.length * BLOCK_BYTES : SMALL_BYTES;
+    const at = this.#byteCount;
+    if (this.#small !== undefined) return SMALL_BYTES - at;
+    return this.#blocks[blockAt(at)] === undefined ? 0 : BLOCK_BYTES - (at % BLOCK_BYTES);
   }
 
   /** What S3 is to compare with, if it is told anything. */
@@ -63,16 +84,16 @@ export class OutgoingPart {
     const small = this.#small;
     if (small !== undefined) block.bytes.set(small.bytes.subarray(0, this.#byteCount));
     this.#small = undefined;
-    this.#blocks.push(block);
+    this.#blocks[blockAt(this.#byteCount)] = block;
     return small;
   }
 
   /** Copies what fits in the last block and returns its length. */
   append(data: Uint8Array): number {
     const at = this.#byteCount;
-    const room = Math.min(this.#roomBytes - at, this.#bytesMax - at);
+    const room = Math.min(this.#roomBytes, this.#bytesMax - at);
     const source = data.length <= room ? data : data.subarray(0, room);
-    const target = this.#small?.bytes ?? this.#blocks.at(-1)?.bytes;
+    const target = this.#small?.bytes ?? this.#blocks[blockAt(at)]?.bytes;
     assert(target !== undefined && room > 0, "a block was added for the bytes");
     this.#sum.update(source);
     target.set(source, at % BLOCK_BYTES);
@@ -80,13 +101,56 @@ export class OutgoingPart {
     return source.length;
   }
 
-  /** The bytes, for the transport. Valid until `takeBack`. */
+  /** The bytes in memory, which are all unless some were released. Valid until `takeBack`. */
   body(): Uint8Array[] {
     if (this.#small !== undefined) return [this.#small.bytes.subarray(0, this.#byteCount)];
-    const last = this.#blocks.length - 1;
-    return this.#blocks.map(({ bytes }, i) =>
-      i === last ? bytes.subarray(0, this.#byteCount - i * BLOCK_BYTES) : bytes,
-    );
+    return this.#views(this.#spilledBytes, this.#byteCount);
+  }
+
+  /** No more than `byteCount` bytes fit from now on. */
+  limit(byteCount: number): void {
+    this.#bytesMax = Math.min(this.#bytesMax, byteCount);
+  }
+
+  /** The first `byteCount` bytes are elsewhere now. Returns the blocks that held nothing else. */
+  release(byteCount: number): readonly Block[] {
+    const isAll = byteCount === this.#byteCount;
+    const released = isAll ? byteCount : byteCount - (byteCount % BLOCK_BYTES);
+    if (released <= this.#spilledBytes) return [];
+    const first = blockAt(this.#spilledBytes);
+    const end = Math.ceil(released / BLOCK_BYTES);
+    const blocks = this.#blocks.slice(first, end);
+    this.#blocks.fill(undefined, first, end);
+    this.#spilledBytes = released;
+    return blocks.filter((block) => block !== undefined);
+  }
+
+  /** One of the blocks for what was released. */
+  restoreBlock(block: Block): void {
+    this.#blocks[this.#missingAt] = block;
+  }
+
+  /** Where what was released belongs, once no block is missing. */
+  spilledViews(): Uint8Array[] {
+    return this.#views(0, this.#spilledBytes);
+  }
+
+  /** What was released is in its place again. */
+  endRestoring(): void {
+    this.#spilledBytes = 0;
+  }
+
+  #views(from: number, to: number): Uint8Array[] {
+    const views: Uint8Array[] = [];
+    for (let at = from; at < to; ) {
+      const block = this.#blocks[blockAt(at)];
+      assert(block !== undefined, "the bytes are in memory");
+      const inBlock = at % BLOCK_BYTES;
+      const length = Math.min(BLOCK_BYTES - inBlock, to - at);
+      views.push(block.bytes.subarray(inBlock, inBlock + length));
+      at += length;
+    }
+    return views;
   }
 
   /** Whether the bytes in memory are those that were summed. */
@@ -100,6 +164,10 @@ export class OutgoingPart {
   takeBack(): { readonly blocks: readonly Block[]; readonly small: SmallBuffer | undefined } {
     const small = this.#small;
     this.#small = undefined;
-    return { blocks: this.#blocks.splice(0), small };
+    return { blocks: this.#blocks.splice(0).filter((block) => block !== undefined), small };
   }
+}
+
+function blockAt(byte: number): number {
+  return Math.floor(byte / BLOCK_BYTES);
 }

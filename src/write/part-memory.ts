@@ -7,8 +7,8 @@
  * what is left, or comes back from parts under way, suffices for the one nearest to a part to finish
  * it: its blocks come back then and suffice for the next. Those who wait are served in that order,
  * nearest first, then first come first served. A writer who has a part but does not go on is asked to
- * send it. Only when nothing moves for a while, because all memory is with files that nobody writes
- * on, the newest to wait is refused.
+ * send it, and one who has less to put that on disk. Only when there is no disk and nothing moves for
+ * a while, because all memory is with files that nobody writes on, the newest to wait is refused.
  *
  *     free ──tryTake, take──▶ held by the part being filled ──send──▶ returning ──give──▶ free
  */
@@ -21,6 +21,12 @@ import { BLOCK_BYTES, type Block, type BlockPool, MemoryError } from "../memory/
 export const SENDABLE_BYTES: number = 5 * MIB;
 /** A writer who has not written for this long is not counted on to finish its part. */
 const IDLE_MS = 1000;
+/** A part that was not written on for this long may be put on disk. */
+const QUIET_MS = 100;
+/** For so long after that, any may be: somebody writes to files in turn. */
+const IN_TURN_MS = 1000;
+/** So many blocks are put there at once, as the disk likes it. */
+const SPILL_BLOCKS = 16;
 /** How long nothing may move before somebody is refused: less than a person takes for a hang. */
 const STUCK_MS = 30_000;
 /**
@@ -33,6 +39,8 @@ export interface PartMemoryOptions {
   /** The size of parts that are not early. */
   readonly partBytes: number;
   readonly stuckMs?: number | undefined;
+  /** Why parts cannot be put on disk at present, if they cannot. */
+  readonly spillRefusal?: () => string | undefined;
   /** A monotonic clock in milliseconds. */
   readonly nowMs?: () => number;
 }
@@ -43,7 +51,15 @@ interface Waiter {
   readonly leave: () => void;
 }
 
-/** The account of one upload: `PartMemory` keeps it, `sendEarly` is the upload's. */
+/** Who fills a part, as it is asked for the part's memory. */
+export interface PartOwner {
+  /** Sends the part, if it may be one, and says whether it did. */
+  sendEarly(): boolean;
+  /** Puts the part on disk. Returns how many blocks come back from there. */
+  spill(): number;
+}
+
+/** The account of one upload: `PartMemory` keeps it. */
 export class Filler {
   /** Blocks of the part that is being filled. */
   heldBlocks = 0;
@@ -52,14 +68,11 @@ export class Filler {
   writtenMs = 0;
   /** While it stands in line. */
   waiter: Waiter | undefined;
-  /**
-   * Sends the part that is being filled, if it may be one, and says whether it did; undefined for
-   * who fills none.
-   */
-  readonly sendEarly: (() => boolean) | undefined;
+  /** Undefined for who fills no part. */
+  readonly owner: PartOwner | undefined;
 
-  constructor(sendEarly: (() => boolean) | undefined) {
-    this.sendEarly = sendEarly;
+  constructor(owner: PartOwner | undefined) {
+    this.owner = owner;
   }
 }
 
@@ -68,6 +81,7 @@ export class PartMemory {
   /** Blocks that make a part which can be sent. */
   readonly #sendableBlocks: number;
   readonly #stuckMs: number;
+  readonly #spillRefusal: () => string | undefined;
   readonly #nowMs: () => number;
   readonly #fillers = new Set<Filler>();
   /** In order of arrival. */
@@ -76,6 +90,8 @@ export class PartMemory {
   #returningBlocks = 0;
   /** Blocks that were granted and that the pool has to wait for. */
   #grantedBlocks = 0;
+  /** Until when who waits is believed to write to files in turn. */
+  #inTurnUntilMs = 0;
   /** When a block last changed its owner. */
   #movedMs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -86,11 +102,12 @@ export class PartMemory {
     const sendableBytes = Math.min(partBytes, SENDABLE_BYTES);
     this.#sendableBlocks = Math.min(Math.ceil(sendableBytes / BLOCK_BYTES), pool.writeBlocksMax);
     this.#stuckMs = stuckMs;
+    this.#spillRefusal = options.spillRefusal ?? (() => undefined);
     this.#nowMs = nowMs;
   }
 
-  join(sendEarly?: () => boolean): Filler {
-    const filler = new Filler(sendEarly);
+  join(owner?: PartOwner): Filler {
+    const filler = new Filler(owner);
     this.#fillers.add(filler);
     return filler;
   }
@@ -150,13 +167,22 @@ export class PartMemory {
     return await settled.promise;
   }
 
-  /** What `filler` held is on its way to the store and comes back by `giveReturning`. */
+  /** What `filler` held is on its way, and comes back by `giveReturning` or stays by `keep`. */
   send(filler: Filler): void {
     this.#heldBlocks -= filler.heldBlocks;
     this.#returningBlocks += filler.heldBlocks;
     filler.returningBlocks += filler.heldBlocks;
     filler.heldBlocks = 0;
     this.#movedMs = this.#nowMs();
+  }
+
+  /** So many of the blocks on their way do not leave `filler` after all. */
+  keep(filler: Filler, blockCount: number): void {
+    filler.returningBlocks -= blockCount;
+    this.#returningBlocks -= blockCount;
+    filler.heldBlocks += blockCount;
+    this.#heldBlocks += blockCount;
+    this.#serve();
   }
 
   giveHeld(filler: Filler, blocks: readonly Block[]): void {
@@ -212,7 +238,7 @@ export class PartMemory {
       clearTimeout(this.#timer);
       this.#timer = undefined;
     } else {
-      this.#timer ??= setTimeout(() => this.#lookAgain(), Math.min(IDLE_MS, this.#stuckMs));
+      this.#timer ??= setTimeout(() => this.#lookAgain(), Math.min(QUIET_MS, this.#stuckMs));
     }
   }
 
@@ -234,7 +260,7 @@ export class PartMemory {
 
   #mayGrant(filler: Filler): boolean {
     if (this.#isSafe(filler, this.#limitBlocks)) return true;
-    if (this.#isMoving || this.#askForPart() || this.#canSomebodyFinish()) return false;
+    if (this.#isMoving || this.#askForMemory() || this.#canSomebodyFinish()) return false;
     return this.#isSafe(filler, this.#pool.writeBlocksMax);
   }
 
@@ -258,9 +284,9 @@ export class PartMemory {
   #heldMostBlocks(): number {
     const idleSinceMs = this.#nowMs() - IDLE_MS;
     let heldMost = 0;
-    for (const { heldBlocks, sendEarly, waiter, writtenMs } of this.#fillers) {
+    for (const { heldBlocks, owner, waiter, writtenMs } of this.#fillers) {
       const isIdle = waiter === undefined && writtenMs < idleSinceMs;
-      if (sendEarly !== undefined && !isIdle) heldMost = Math.max(heldMost, heldBlocks);
+      if (owner !== undefined && !isIdle) heldMost = Math.max(heldMost, heldBlocks);
     }
     return heldMost;
   }
@@ -293,13 +319,26 @@ export class PartMemory {
     return this.#returningBlocks + this.#grantedBlocks > 0;
   }
 
-  /** Has the part of somebody sent, of those who have one that of who has not written for longest. */
-  #askForPart(): boolean {
+  /**
+   * Has the part of somebody sent, of those who have one that of who has not written for longest; or,
+   * if nobody has, parts that nobody writes on put on disk. Returns whether anything comes back.
+   */
+  #askForMemory(): boolean {
     const byAge = [...this.#fillers].sort((a, b) => a.writtenMs - b.writtenMs);
-    return byAge.some((filler) => filler.sendEarly?.() === true);
+    if (byAge.some(({ owner }) => owner?.sendEarly() === true)) return true;
+    const nowMs = this.#nowMs();
+    const quietSinceMs = nowMs < this.#inTurnUntilMs ? nowMs : nowMs - QUIET_MS;
+    let blockCount = 0;
+    for (const { owner, waiter, writtenMs } of byAge) {
+      if (writtenMs > quietSinceMs || blockCount >= SPILL_BLOCKS) break;
+      if (waiter === undefined) blockCount += owner?.spill() ?? 0;
+    }
+    if (blockCount === 0) return false;
+    this.#inTurnUntilMs = nowMs + IN_TURN_MS;
+    return true;
   }
 
-  /** Somebody may have become idle meanwhile, or everybody been stuck for too long. */
+  /** Somebody may have become quiet meanwhile, or everybody been stuck for too long. */
   #lookAgain(): void {
     this.#timer = undefined;
     const sinceMs = this.#nowMs() - this.#stuckMs;
@@ -319,11 +358,14 @@ export class PartMemory {
   }
 
   #exhausted(): MemoryError {
+    const refusal = this.#spillRefusal();
+    const noDisk = refusal === undefined ? "" : `, and cannot wait on disk (${refusal})`;
     return new MemoryError(
       "exhausted",
       `waiting ${this.#stuckMs} ms for 1 MiB of memory failed: the files that are being written hold ` +
         `${this.#heldBlocks} of ${this.#pool.writeBlocksMax} MiB, each less than can be sent before it is ` +
-        "closed, and none was written on meanwhile; raise the memory target or write fewer files at once",
+        `closed, and none was written on meanwhile${noDisk}; raise the memory target or write fewer files ` +
+        "at once",
     );
   }
 }

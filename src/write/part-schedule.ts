@@ -56,6 +56,16 @@ export class PartSchedule {
     this.isReachShort = this.reachBytes < targetBytes;
   }
 
+  /** Why a file cannot have more than `reachBytes`, and what to do about it. */
+  get whyTooLarge(): string {
+    const { isReachShort, partBytes, partsMax, reachBytes } = this;
+    const remedy = isReachShort
+      ? "mount with a larger --memory-target or --write-part-size"
+      : "objects cannot be larger";
+    const parts = `${partsMax} parts that begin with ${partBytes} bytes`;
+    return `more than ${reachBytes} bytes do not fit ${parts}: ${remedy}`;
+  }
+
   /** The size of part `partNumber` (from 1) of a file of which `bytesBefore` are in earlier parts. */
   sizeOf(partNumber: number, bytesBefore: number): number {
     const wanted = Math.ceil(this.#bytesAfter(partNumber)) - bytesBefore;

@@ -15,12 +15,14 @@ import type { Block } from "../memory/index.ts";
 import type { Stored, UploadedPart } from "../s3/index.ts";
 import type { Upload, UploadParts, UploadTarget } from "./contract.ts";
 import { WriteError, type WriteErrorKind } from "./error.ts";
+import { InFlight } from "./in-flight.ts";
 import { type ExpectedObject, md5OfBody, md5OfParts, storedAfterAll } from "./lost-reply.ts";
 import { OutgoingPart } from "./outgoing-part.ts";
 import { type Filler, SENDABLE_BYTES } from "./part-memory.ts";
 import type { RunningSum } from "./running-sum.ts";
 import { SentParts } from "./sent-parts.ts";
 import { SMALL_BYTES } from "./small-buffers.ts";
+import { Spill } from "./spill.ts";
 import { UploadPace } from "./upload-pace.ts";
 import { withdrawUpload } from "./withdrawal.ts";
 
@@ -35,6 +37,7 @@ export class SequentialUpload implements Upload {
   readonly #target: UploadTarget;
   readonly #parts: UploadParts;
   readonly #filler: Filler;
+  readonly #spill: Spill;
   readonly #abort = new AbortController();
   #bytesWritten = 0;
   #part: OutgoingPart;
@@ -43,8 +46,7 @@ export class SequentialUpload implements Upload {
   readonly #sent = new SentParts();
   readonly #whole: RunningSum | undefined;
   #uploadId: Promise<string> | undefined;
-  /** Requests that lend blocks or must end before the upload is aborted. They never reject. */
-  readonly #inFlight = new Set<Promise<void>>();
+  readonly #inFlight = new InFlight();
   readonly #pace = new UploadPace();
   /** The last write that had to wait. */
   #tail: Promise<number> | undefined;
@@ -57,7 +59,11 @@ export class SequentialUpload implements Upload {
   constructor(target: UploadTarget, parts: UploadParts) {
     this.#target = target;
     this.#parts = parts;
-    this.#filler = parts.memory.join(() => this.#sendEarly());
+    this.#filler = parts.memory.join({
+      sendEarly: () => this.#sendEarly(),
+      spill: () => this.#spillPart(),
+    });
+    this.#spill = new Spill(parts.spillFile, parts.memory, this.#filler);
     this.#whole = parts.sums.startWhole();
     this.#part = this.#newPart(1);
   }
@@ -97,7 +103,7 @@ export class SequentialUpload implements Upload {
       throw this.#fail(this.#error("out-of-order", why));
     }
     if (expected + byteCount > reachBytes) {
-      throw this.#fail(this.#tooLarge(`more than ${reachBytes} bytes`));
+      throw this.#fail(this.#error("too-large", this.#parts.schedule.whyTooLarge));
     }
     this.#bytesWritten += byteCount;
   }
@@ -115,7 +121,7 @@ export class SequentialUpload implements Upload {
   #append(data: Uint8Array, start: number): number {
     let at = start;
     while (at < data.length) {
-      if (this.#part.full) this.#send();
+      if (this.#part.full && !this.#trySend()) break;
       if (this.#part.needsBlock && !this.#findRoom(data.length - at)) break;
       const source = at === 0 ? data : data.subarray(at);
       const taken = this.#part.append(source);
@@ -123,7 +129,7 @@ export class SequentialUpload implements Upload {
       at += taken;
     }
     // The first part waits for the next byte: it may be the whole object.
-    if (this.#part.full && this.#uploadId !== undefined) this.#send();
+    if (this.#part.full && this.#uploadId !== undefined) this.#trySend();
     return at;
   }
 
@@ -160,8 +166,12 @@ export class SequentialUpload implements Upload {
    * has, if that may be a part; only one with less stands in line for a block.
    */
   async #room(): Promise<void> {
+    if (this.#part.full) {
+      await this.#bringBack();
+      return;
+    }
     if (this.#inFlight.size > 0) {
-      await Promise.race(this.#inFlight);
+      await this.#inFlight.untilOneEnds();
       return;
     }
     if (this.#sendEarly()) return;
@@ -180,8 +190,29 @@ export class SequentialUpload implements Upload {
     const { byteCount, partNumber } = this.#part;
     if (this.#failed !== undefined || this.#completion !== undefined) return false;
     if (byteCount < SENDABLE_BYTES || partNumber >= this.#parts.schedule.partsMax) return false;
-    this.#send();
-    return true;
+    return this.#trySend();
+  }
+
+  /** Puts the part that is being filled on disk. It is sent as soon as it has what a part must have. */
+  #spillPart(): number {
+    const { byteCount, partNumber } = this.#part;
+    if (this.#failed !== undefined || this.#completion !== undefined) return 0;
+    if (byteCount > SENDABLE_BYTES || partNumber >= this.#parts.schedule.partsMax) return 0;
+    const { heldBlocks } = this.#filler;
+    const written = this.#spill.begin(this.#part);
+    if (written === undefined) return 0;
+    this.#part.limit(SENDABLE_BYTES);
+    this.#inFlight.track(written);
+    return heldBlocks;
+  }
+
+  async #bringBack(): Promise<void> {
+    if (!this.#spill.isAway(this.#part)) return;
+    const back = this.#spill.bringBack(this.#part, this.#abort.signal);
+    this.#inFlight.track(back);
+    await back.catch((error: unknown) => {
+      throw this.#fail(error);
+    });
   }
 
   #addBlock(block: Block): void {
@@ -203,6 +234,13 @@ export class SequentialUpload implements Upload {
     return new OutgoingPart(partNumber, schedule.sizeOf(partNumber, this.#sentBytes), sums);
   }
 
+  /** Sends the part that was filled, unless some of it is on disk. */
+  #trySend(): boolean {
+    if (this.#spill.isAway(this.#part)) return false;
+    this.#send();
+    return true;
+  }
+
   /** Sends the part that was filled, and begins the next. */
   #send(): void {
     const part = this.#part;
@@ -211,18 +249,20 @@ export class SequentialUpload implements Upload {
     this.#part = this.#newPart(part.partNumber + 1);
     this.#parts.memory.send(this.#filler);
     this.#uploadId ??= this.#createUpload();
-    const uploadId = this.#uploadId;
-    this.#track(async () => {
-      try {
-        const id = await uploadId;
-        const uploaded = await this.#pace.time(() => this.#uploadPart(part, id));
-        this.#sent.note(part.partNumber, uploaded);
-      } catch (error) {
-        this.#fail(error);
-      } finally {
-        this.#giveBlocks(part, true);
-      }
-    });
+    this.#inFlight.track(this.#sendPart(part, this.#uploadId));
+  }
+
+  /** Never rejects. */
+  async #sendPart(part: OutgoingPart, uploadId: Promise<string>): Promise<void> {
+    try {
+      const id = await uploadId;
+      const uploaded = await this.#pace.time(() => this.#uploadPart(part, id));
+      this.#sent.note(part.partNumber, uploaded);
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#giveBlocks(part, true);
+    }
   }
 
   /** Not aborted by the signal: without the id nobody could abort what was created. */
@@ -248,18 +288,14 @@ export class SequentialUpload implements Upload {
 
   #requireIntact(part: OutgoingPart): void {
     if (part.isIntact()) return;
-    throw this.#inconsistent(`part ${part.partNumber} has changed in memory`);
-  }
-
-  #track(request: () => Promise<void>): void {
-    const tracked = request().finally(() => this.#inFlight.delete(tracked));
-    this.#inFlight.add(tracked);
+    throw this.#error("inconsistent", `part ${part.partNumber} has changed in memory`);
   }
 
   async #complete(): Promise<Stored> {
     try {
       this.#throwIfFailed();
       await this.#tail;
+      await this.#bringBack();
       this.#stored = await (this.#uploadId === undefined ? this.#put() : this.#completeUpload());
       this.#parts.memory.leave(this.#filler);
       return this.#stored;
@@ -294,10 +330,10 @@ export class SequentialUpload implements Upload {
     const { client, sums } = this.#parts;
     const { key } = this.#target;
     if (this.#part.byteCount > 0) this.#send();
-    await Promise.all(this.#inFlight);
+    await this.#inFlight.untilAllEnd();
     this.#throwIfFailed();
     const parts = this.#sent.compared(this.#bytesWritten);
-    if (typeof parts === "string") throw this.#inconsistent(parts);
+    if (typeof parts === "string") throw this.#error("inconsistent", parts);
     const uploadId = (await this.#uploadId) ?? "";
     const whole = this.#whole && sums.toSend(this.#whole);
     const request = { ...this.#target, uploadId, parts, ...(whole && { checksum: whole }) };
@@ -317,9 +353,7 @@ export class SequentialUpload implements Upload {
       if (stored === undefined) throw error;
       return stored;
     });
-    this.#track(async () => {
-      await outcome.catch(() => {});
-    });
+    this.#inFlight.track(outcome);
     return await outcome;
   }
 
@@ -339,7 +373,8 @@ export class SequentialUpload implements Upload {
     const { client, log, memory } = this.#parts;
     const { key } = this.#target;
     // Lets the caller note the failure, so that what ends now finds it.
-    await Promise.all(this.#inFlight);
+    await this.#inFlight.untilAllEnd();
+    this.#spill.end();
     this.#giveBlocks(this.#part, this.#isPut);
     memory.leave(this.#filler);
     if (this.#uploadId === undefined) return;
@@ -355,19 +390,6 @@ export class SequentialUpload implements Upload {
 
   #throwIfFailed(): void {
     if (this.#failed !== undefined) throw this.#failed.error;
-  }
-
-  #tooLarge(what: string): WriteError {
-    const { isReachShort, partBytes, partsMax } = this.#parts.schedule;
-    const remedy = isReachShort
-      ? "mount with a larger --memory-target or --write-part-size"
-      : "objects cannot be larger";
-    const why = `${what} do not fit ${partsMax} parts that begin with ${partBytes} bytes: ${remedy}`;
-    return this.#error("too-large", why);
-  }
-
-  #inconsistent(why: string): WriteError {
-    return this.#error("inconsistent", why);
   }
 
   #error(kind: WriteErrorKind, why: string): WriteError {

@@ -8,6 +8,7 @@ import { PartMemory } from "./part-memory.ts";
 import { PartSchedule } from "./part-schedule.ts";
 import { Sums, type UploadChecksums } from "./running-sum.ts";
 import { SmallBuffers } from "./small-buffers.ts";
+import { SpillFile } from "./spill-file.ts";
 import { SequentialUpload } from "./upload.ts";
 
 export interface UploaderOptions {
@@ -24,6 +25,8 @@ export interface UploaderOptions {
   readonly targetBytes?: number;
   /** In place of 30 s: how long no writer may get on before one is refused. */
   readonly stuckMs?: number;
+  /** Where parts may wait on disk while memory is short: the first that can be written to. */
+  readonly spillDirectories?: readonly string[];
   readonly log: Log;
 }
 
@@ -37,12 +40,19 @@ export type StartUpload = (target: UploadTarget) => Upload;
 
 export function createUploader(options: UploaderOptions): StartUpload {
   const { checksums, client, log, partBytes, pool, uploadChecksums } = options;
-  const memory = new PartMemory({ pool, partBytes, stuckMs: options.stuckMs });
+  const spillFile = new SpillFile({ directories: options.spillDirectories ?? [], log });
+  const memory = new PartMemory({
+    pool,
+    partBytes,
+    stuckMs: options.stuckMs,
+    spillRefusal: () => spillFile.refusal,
+  });
   const memoryBytes = (pool.writeBlocksMax * BLOCK_BYTES) / LARGEST_PART_SHARE;
   const parts = {
     client,
     memory,
     smallBuffers: new SmallBuffers(memory),
+    spillFile,
     schedule: new PartSchedule({ ...options, memoryBytes }),
     sums: new Sums(uploadChecksums, checksums),
     contentTypeOf: options.contentTypeOf ?? (() => ANY_BYTES),
