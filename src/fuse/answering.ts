@@ -10,6 +10,7 @@
 
 import { EACCES, EINTR, EIO, ENODEV, ENOENT } from "../base/errno.ts";
 import { inBackground, type Log } from "../base/log.ts";
+import { systemError } from "../base/system-error.ts";
 import { InterruptWatch } from "./interrupts.ts";
 import type { Operations } from "./operations.ts";
 import type { ReplyWriter } from "./reply.ts";
@@ -206,7 +207,7 @@ export class Answering {
   #explain(what: string, result: number): void {
     if (result === -ENOENT) return;
     if (result === -ENODEV) this.#options.onGone();
-    else this.#options.log.warn(`the kernel refused the reply to ${what}: errno ${-result}`);
+    else this.#options.log.warn(`the kernel refused the reply to ${what}: ${systemError(-result)}`);
   }
 
   #undo(row: AnsweredRow<unknown>, value: unknown): void {

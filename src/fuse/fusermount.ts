@@ -8,8 +8,10 @@ import { type ChildProcess, type StdioOptions, spawn } from "node:child_process"
 import { once } from "node:events";
 
 import { messageOf } from "../base/log.ts";
+import { systemError } from "../base/system-error.ts";
 import type { Addon } from "../native/index.ts";
 import { FuseError } from "./error.ts";
+import { explainHelper } from "./refusals.ts";
 
 /** libfuse 3's, then libfuse 2's: they speak the same protocol. */
 const PROGRAMS = ["fusermount3", "fusermount"] as const;
@@ -40,7 +42,8 @@ export async function fusermount(request: FusermountRequest): Promise<number> {
   const { addon, directory } = request;
   const pair = addon.socketPair();
   if (typeof pair === "number") {
-    throw new FuseError("fusermount-failed", `making a socket for fusermount3: errno ${-pair}`);
+    const why = systemError(-pair);
+    throw new FuseError("fusermount-failed", `making a socket for fusermount3: ${why}`);
   }
   const [ours, theirs] = pair;
   try {
@@ -48,7 +51,10 @@ export async function fusermount(request: FusermountRequest): Promise<number> {
     // Blocks; nothing is served before the mount, so nobody is kept waiting.
     const fd = addon.receiveDescriptor(ours, HANDSHAKE_TIMEOUT_MS);
     const end = await endOf(helper);
-    if (fd < 0) throw refusal(directory, end, fd);
+    if (fd < 0) {
+      const silence = `no descriptor: ${systemError(-fd)}, exit code ${end.exitCode}`;
+      throw explainHelper(directory, end.printed, silence);
+    }
     return fd;
   } finally {
     addon.closeDescriptor(ours);
@@ -119,19 +125,6 @@ async function endOf({ process: child, printed }: Helper): Promise<HelperEnd> {
   await once(child, "close");
   clearTimeout(kill);
   return { exitCode: child.exitCode, printed: printed.join("").trim() };
-}
-
-function refusal(directory: string, end: HelperEnd, result: number): FuseError {
-  const { printed, exitCode } = end;
-  const reason = printed || `no descriptor (errno ${-result}, exit code ${exitCode})`;
-  if (printed.includes("user_allow_other")) {
-    return new FuseError(
-      "allow-other-refused",
-      `mounting at ${directory}: ${reason}. --allow-other and --allow-root need the line ` +
-        "user_allow_other in /etc/fuse.conf, which root has to put there",
-    );
-  }
-  return new FuseError("fusermount-failed", `mounting at ${directory}: ${reason}`);
 }
 
 function isMissing(error: unknown): boolean {

@@ -6,13 +6,15 @@
 import { readFile, writeFile } from "node:fs/promises";
 
 import { assert } from "../base/assert.ts";
-import { EACCES, EINVAL, ENODEV, ENOENT, EPERM } from "../base/errno.ts";
+import { EINVAL, EPERM } from "../base/errno.ts";
 import { type Log, messageOf } from "../base/log.ts";
 import { findMount } from "../base/mountinfo.ts";
+import { systemError } from "../base/system-error.ts";
 import type { Addon } from "../native/index.ts";
 import { checkDirectory } from "./directory-check.ts";
 import { FuseError } from "./error.ts";
 import { fusermount, fusermountUnmount, type HandshakeAddon } from "./fusermount.ts";
+import { explainDevice, explainMount } from "./refusals.ts";
 import { UnmountGuard } from "./unmount-guard.ts";
 
 /** mount(2) flags of <sys/mount.h>. */
@@ -147,7 +149,10 @@ export class MountPoint {
     // EINVAL: someone else was faster. EPERM: we are not root.
     if (result === 0 || result === -EINVAL) return;
     if (result !== -EPERM) {
-      throw new FuseError("unmount-failed", `unmounting ${this.directory}: errno ${-result}`);
+      throw new FuseError(
+        "unmount-failed",
+        `unmounting ${this.directory}: ${systemError(-result)}`,
+      );
     }
     await fusermountUnmount(this.directory);
   }
@@ -171,13 +176,14 @@ function mountDirectly(options: MountDirectoryOptions, directory: string): numbe
   const fd = addon.openDevice();
   if (fd < 0) throw explainDevice(fd);
   const { uid, gid } = ownIds();
-  const data = [`fd=${fd},rootmode=40000,user_id=${uid},group_id=${gid}`, ...sharing(options)];
+  const identity = `fd=${fd},rootmode=40000,user_id=${uid},group_id=${gid}`;
+  const data = [identity, ...sharing(options)].join(",");
   const asked = (readOnly ? MS_RDONLY : 0) | (noExec ? MS_NOEXEC : 0);
   const flags = MS_NOSUID | MS_NODEV | MS_NOATIME | asked;
-  const result = addon.mount(fsname, directory, `fuse.${subtype}`, flags, data.join(","));
+  const result = addon.mount(fsname, directory, `fuse.${subtype}`, flags, data);
   if (result === 0) return fd;
   addon.closeDescriptor(fd);
-  throw explainMount(directory, result);
+  throw explainMount(directory, data, result);
 }
 
 /** As behind fusermount3's -o; it adds nosuid and nodev by itself. */
@@ -195,37 +201,4 @@ function fusermountOptions(options: MountDirectoryOptions): string {
 /** Access is decided by the kernel, from the modes we report. */
 function sharing({ allowOther, allowRoot }: MountDirectoryOptions): readonly string[] {
   return ["default_permissions", ...(allowOther || allowRoot ? ["allow_other"] : [])];
-}
-
-function explainDevice(result: number): FuseError {
-  if (result === -EPERM || result === -EACCES) {
-    return new FuseError(
-      "no-device",
-      "opening /dev/fuse: permission denied: a container must be started with --device /dev/fuse",
-    );
-  }
-  const reason = result === -ENOENT || result === -ENODEV ? "there is none" : `errno ${-result}`;
-  return new FuseError(
-    "no-device",
-    `opening /dev/fuse: ${reason}: load the kernel module with "modprobe fuse"; ` +
-      "a container must be started with --device /dev/fuse",
-  );
-}
-
-function explainMount(directory: string, result: number): FuseError {
-  if (result === -EPERM || result === -EACCES) {
-    return new FuseError(
-      "mount-refused",
-      `mounting at ${directory}: permission denied: a container must be started with ` +
-        "--cap-add SYS_ADMIN --device /dev/fuse, and under AppArmor with " +
-        "--security-opt apparmor:unconfined",
-    );
-  }
-  if (result === -ENODEV) {
-    return new FuseError(
-      "no-device",
-      `mounting at ${directory}: this kernel has no FUSE: load its module with "modprobe fuse"`,
-    );
-  }
-  return new FuseError("mount-refused", `mounting at ${directory}: errno ${-result}`);
 }

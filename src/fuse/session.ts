@@ -8,6 +8,7 @@ import { assert } from "../base/assert.ts";
 import { deferred } from "../base/deferred.ts";
 import { EAGAIN, EINVAL, EIO, ENODEV, ENOENT, ENOSYS } from "../base/errno.ts";
 import type { Log } from "../base/log.ts";
+import { systemError } from "../base/system-error.ts";
 import type { Addon, Channel } from "../native/index.ts";
 import { ABI_MAJOR, ABI_MINOR, ABI_MINOR_OLDEST, IN_HEADER, INIT_OUT } from "./abi.ts";
 import { Answering } from "./answering.ts";
@@ -187,7 +188,7 @@ export class Session {
           return;
         }
         if (received < 0)
-          throw new FuseError("device-failed", `reading /dev/fuse: errno ${-received}`);
+          throw new FuseError("device-failed", `reading /dev/fuse: ${systemError(-received)}`);
         this.#serveOne(slot, received);
       }
     } catch (error) {
@@ -262,7 +263,7 @@ export class Session {
   #checkReply(result: number): void {
     if (result === -ENODEV) this.close();
     else if (result < 0 && result !== -ENOENT) {
-      this.#log.warn(`the kernel refused a reply: errno ${-result}`);
+      this.#log.warn(`the kernel refused a reply: ${systemError(-result)}`);
     }
   }
 
@@ -319,7 +320,7 @@ export class Session {
     if (result >= 0 || result === -ENOENT || result === -ENODEV || !this.#isServing) return;
     throw new FuseError(
       "notification-failed",
-      `the kernel refused a notification: errno ${-result}`,
+      `the kernel refused a notification: ${systemError(-result)}`,
     );
   }
 }

@@ -77,7 +77,9 @@ describe("a helper", () => {
     await install('echo "fusermount3: mount failed: $4 is bad ($2)" >&2; exit 1');
     await expect(mount()).rejects.toMatchObject({
       kind: "fusermount-failed",
-      message: `mounting at ${directory}: fusermount3: mount failed: ${directory} is bad (rw)`,
+      message:
+        `mounting at ${directory}: fusermount3: mount failed: ${directory} is bad (rw): mount as root, ` +
+        'or see what "mount-s3-ts doctor" says',
     });
   });
 
@@ -88,6 +90,33 @@ describe("a helper", () => {
     await expect(mount()).rejects.toMatchObject({
       kind: "allow-other-refused",
       message: expect.stringContaining("/etc/fuse.conf"),
+    });
+  });
+
+  test.each([
+    ["failed to open /dev/fuse: Permission denied", "no-device", "chmod 666 /dev/fuse"],
+    ["failed to open /dev/fuse: No such file or directory", "no-device", "modprobe fuse"],
+    ["fuse device not found, try 'modprobe fuse' first", "no-device", "--device /dev/fuse"],
+    ["mount failed: Operation not permitted", "mount-refused", "--cap-add SYS_ADMIN"],
+    ["user has no write access to mountpoint /d", "mount-refused", "chown"],
+    ["mountpoint /d not owned by user", "mount-refused", "chown"],
+    [
+      "too many FUSE filesystems mounted; mount_max=N can be set in /etc/fuse.conf",
+      "mount-refused",
+      "unmount one",
+    ],
+    [
+      "mounting over filesystem type 0x65735546 is forbidden",
+      "mount-refused",
+      "choose a directory on a disk",
+    ],
+  ])('that says "%s" is quoted, with what to do', async (printed, kind, remedy) => {
+    await install(`echo "fusermount3: ${printed}" >&2; exit 1`);
+    await expect(mount()).rejects.toMatchObject({
+      kind,
+      message: expect.stringMatching(
+        `^mounting at ${directory}: fusermount3: ${printed}: .*${remedy}`,
+      ),
     });
   });
 

@@ -106,7 +106,11 @@ describe("a system that refuses", () => {
     ["the right to mount", -1, "mount-refused", "--cap-add SYS_ADMIN"],
     ["by its security module", -13, "mount-refused", "apparmor"],
     ["for want of FUSE", -19, "no-device", "modprobe fuse"],
-    ["for another reason", -22, "mount-refused", "errno 22"],
+    ["options", -22, "mount-refused", `user_id=${process.getuid?.()}`],
+    ["options, which says the errno", -22, "mount-refused", "EINVAL (invalid argument)"],
+    ["a busy directory", -16, "mount-refused", "EBUSY (resource busy or locked): choose another"],
+    ["for a reason of its own", -5, "mount-refused", "EIO (i/o error): try another directory"],
+    ["with a number that has no name", -4000, "mount-refused", "errno 4000: try"],
   ])("%s is told as such, and the device is closed", async (_, result, kind, remedy) => {
     const { addon, mount } = system({ mount: () => result });
     await expect(mount()).rejects.toMatchObject({ kind, message: expect.stringContaining(remedy) });

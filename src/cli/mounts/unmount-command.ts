@@ -13,6 +13,7 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { EBUSY, EINVAL, EPERM } from "../../base/errno.ts";
 import { findMount, readMounts } from "../../base/mountinfo.ts";
+import { systemError } from "../../base/system-error.ts";
 import { addonIfAny } from "../../native/index.ts";
 import { CliError } from "../error.ts";
 import { isRunning } from "./process-identity.ts";
@@ -122,7 +123,7 @@ function unmount(directory: string, lazy: boolean): boolean {
   if (result === -EPERM) return unmountByHelper(directory, lazy);
   // Somebody else was faster.
   if (result === -EINVAL && findMount(directory) === undefined) return true;
-  throw new CliError("failure", `unmounting ${directory}: errno ${-result}`);
+  throw new CliError("failure", `unmounting ${directory}: ${systemError(-result)}`);
 }
 
 /** For users other than root, libfuse 3's helper or libfuse 2's; for root, without the addon, umount(8). */
