@@ -24,7 +24,7 @@ const READY_TIMEOUT_MS = 30_000;
 /** For a daemon that is told to stop before it is killed. */
 const STOP_TIMEOUT_MS = 5000;
 
-/** Variables of the AWS tools that name files: the daemon works from another directory. */
+/** Variables that name files: the daemon works from another directory. */
 const FILE_VARIABLES = [
   "AWS_CONFIG_FILE",
   "AWS_SHARED_CREDENTIALS_FILE",
@@ -32,6 +32,7 @@ const FILE_VARIABLES = [
   "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
   "AWS_CA_BUNDLE",
   "NODE_EXTRA_CA_CERTS",
+  "TMPDIR",
 ];
 
 export interface BackgroundOptions {

@@ -244,7 +244,7 @@ export const MOUNT_TABLE = {
   },
   "memory-target": {
     group: PERFORMANCE,
-    help: `Most memory to use, in MiB, ${MEMORY_TARGET_MIB_MIN} at least.`,
+    help: `Most memory to use, in MiB, ${MEMORY_TARGET_MIB_MIN} at least. A file can grow to 5 TiB with 1700, to 1.2 TiB with ${MEMORY_TARGET_MIB_MIN}.`,
     placeholder: "MIB",
     value: wholeNumber("MiB", MEMORY_TARGET_MIB_MIN),
     default: "95 % of what this machine or its control group has",

@@ -85,6 +85,8 @@ export class Core {
   readonly renaming = new Set<string>();
   /** No more files are written: those that are open are being stored for the last time. */
   isEnding: boolean = false;
+  /** Files whose writing failed, and whose names stand for nothing in the kernel any more. */
+  readonly #nameless = new WeakSet<FileInode>();
 
   constructor(parts: FileSystemParts) {
     this.parts = parts;
@@ -199,7 +201,12 @@ export class Core {
         parts.startUpload({ key: file.key, ...(file.unasked ? { ifNoneMatch: "*" } : {}) }),
       onEnd: (failed) => {
         uses.clearWriter(file);
-        if (failed) this.#invalidateEntry(file.parent, file.name, false);
+        if (!failed) return;
+        const onDropped = (): void => {
+          this.#nameless.add(file);
+        };
+        if (!file.replaces && !file.unasked) onDropped();
+        this.#invalidateEntry(file.parent, file.name, false, onDropped);
       },
     });
     uses.setWriter(file, writer);
@@ -224,21 +231,31 @@ export class Core {
     inBackground(this.parts.log, `dropping the pages of ${JSON.stringify(file.key)}`, work);
   }
 
-  #invalidateEntry(parent: DirectoryInode, name: string, expireOnly: boolean): void {
+  /**
+   * Why `file`, which is gone, has nothing to tell. S3 may have another object of its name, as behind an
+   * overwrite that failed: while the kernel has the name, it is told that this is stale, and looks it
+   * up again. Who comes later has the file open.
+   */
+  goneFile(file: FileInode): InodeError {
+    const kind = this.#nameless.has(file) ? "not-found" : "stale";
+    return new InodeError(kind, `${JSON.stringify(file.key)} is gone`);
+  }
+
+  #invalidateEntry(
+    parent: DirectoryInode,
+    name: string,
+    expireOnly: boolean,
+    onDone?: () => void,
+  ): void {
     const { invalidateEntry, log } = this.parts;
-    if (invalidateEntry === undefined) return;
-    const work = invalidateEntry(parent.ino, name, expireOnly);
+    if (invalidateEntry === undefined) {
+      onDone?.();
+      return;
+    }
+    const work = invalidateEntry(parent.ino, name, expireOnly).then(onDone);
     const key = JSON.stringify(parent.prefix + name);
     inBackground(log, `telling the kernel to ask about ${key} again`, work);
   }
-}
-
-/**
- * The kernel still has the name of a file that is gone: told so, it looks the name up again. S3 may
- * have another object there, as behind an overwrite that failed.
- */
-export function goneFile(file: FileInode): InodeError {
-  return new InodeError("stale", `${JSON.stringify(file.key)} is gone`);
 }
 
 /** Whether S3 refuses to give the object's bytes until it has been restored. */

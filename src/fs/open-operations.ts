@@ -7,7 +7,7 @@ import { constants } from "node:fs";
 
 import type { Caller, Entry, Opened } from "../base/attributes.ts";
 import type { FileInode } from "../inode/index.ts";
-import { type Core, goneFile, isArchived } from "./core.ts";
+import { type Core, isArchived } from "./core.ts";
 import { FsError } from "./error.ts";
 import type { ReadHandle } from "./handle.ts";
 
@@ -67,7 +67,7 @@ export class OpenOperations {
     }
     switch (file.state.status) {
       case "gone":
-        throw goneFile(file);
+        throw this.#core.goneFile(file);
       case "local":
         if (access !== O_RDONLY) return this.#openForWriting(file, request);
         // Made but never opened: as an empty object it can be read.

@@ -10,6 +10,8 @@ const ABORT_MS = 5000;
 /** By key. */
 export interface ShutdownReport {
   readonly stored: readonly string[];
+  /** Those of the stored that somebody was still writing: what there was of them. */
+  readonly unfinished: readonly string[];
   /** Failed, or not done in time: nothing is left of them. */
   readonly lost: readonly string[];
 }
@@ -18,12 +20,15 @@ export interface ShutdownReport {
 export async function storePending(core: Core, signal: AbortSignal): Promise<ShutdownReport> {
   core.isEnding = true;
   const stored: string[] = [];
+  const unfinished: string[] = [];
   const lost: string[] = [];
   const storeOne = async (writer: FileWriter): Promise<void> => {
     const { key } = writer.file;
+    const { isClosed } = writer;
     const isStored = await beforeAbort(writer.complete(), signal);
     if (isStored) {
       stored.push(key);
+      if (!isClosed) unfinished.push(key);
       return;
     }
     lost.push(key);
@@ -32,7 +37,7 @@ export async function storePending(core: Core, signal: AbortSignal): Promise<Shu
     await beforeAbort(aborting, AbortSignal.timeout(ABORT_MS));
   };
   await Promise.all(core.uses.writers().map(storeOne));
-  return { stored, lost };
+  return { stored, unfinished, lost };
 }
 
 /** Whether `work` succeeds before `signal` aborts. Never rejects. */

@@ -76,6 +76,8 @@ export class FileInode {
   openableUntilMs = 0;
   /** Whether nobody asked S3 for the name before the file was made, so that the upload has to. */
   unasked: boolean = false;
+  /** Whether S3 had an object of its name when its writing began. */
+  replaces: boolean = false;
   /** Whether its bytes were written in this mount. */
   made: boolean = false;
 

@@ -166,6 +166,7 @@ export class Superblock {
     file.state = this.#emptyFile();
     file.made = true;
     file.unasked = false;
+    file.replaces = true;
     this.#sightings.noteChange(file);
     this.#sightings.markUnlisted(file);
   }

@@ -9,6 +9,7 @@
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
 import { MIB } from "../base/sizes.ts";
+import { systemError } from "../base/system-error.ts";
 import { createFileSystem, type FileSystem, tgidOf } from "../fs/index.ts";
 import type { Operations } from "../fuse/index.ts";
 import {
@@ -63,7 +64,7 @@ export interface Mounted {
 export async function mountBucket(options: MountOptions, context: MountContext): Promise<Mounted> {
   const backend = await loadBackend(options);
   const cores = addonIfAny()?.forbidCores() ?? 0;
-  if (cores < 0) context.log.named("mount").warn(`core dumps stay allowed: errno ${-cores}`);
+  if (cores < 0) context.log.named("mount").warn(`core dumps stay allowed: ${systemError(-cores)}`);
   const budgetBytes = budgetFor(options);
   const tuning = tuningFrom(context.environment);
   const { metrics } = context;
@@ -95,8 +96,9 @@ function budgetFor({ memoryTargetBytes, writePartBytes }: MountOptions): number 
   );
 }
 
-/** What mount-s3 lets its variables set, for those who know what they measure. */
+/** What variables set: those of mount-s3 for who knows what they measure, and where files can wait. */
 interface Tuning {
+  readonly spillDirectories: readonly string[];
   readonly background: { readonly requestsMax?: number; readonly congestionThreshold?: number };
   readonly windowBytesMax: number | undefined;
 }
@@ -106,7 +108,10 @@ function tuningFrom(environment: Environment): Tuning {
     numberFrom(environment, `UNSTABLE_MOUNTPOINT_${name}`, 1, max);
   const requestsMax = number("MAX_BACKGROUND", 0xffff);
   const congestionThreshold = number("CONGESTION_THRESHOLD", 0xffff);
+  const temporary = environment["TMPDIR"];
   return {
+    // As others do with what is large: /tmp is in memory on many machines.
+    spillDirectories: temporary ? [temporary] : ["/var/tmp", "/tmp"],
     background: {
       ...(requestsMax !== undefined && { requestsMax }),
       ...(congestionThreshold !== undefined && { congestionThreshold }),
@@ -173,6 +178,7 @@ class Mount implements Mounted {
         checksums: native,
         uploadChecksums: uploadChecksumsFor(options),
         partBytes: writePartBytes,
+        spillDirectories: ends.tuning.spillDirectories,
         contentTypeOf,
         log: log.named("write"),
       }),
@@ -229,8 +235,14 @@ class Mount implements Mounted {
   async #settleUploads(hurry?: AbortSignal): Promise<void> {
     const limit = AbortSignal.timeout(this.#options.uploadTimeoutMs);
     const signal = hurry === undefined ? limit : AbortSignal.any([limit, hurry]);
-    const { stored, lost } = await this.#fileSystem.shutdown(signal);
+    const { lost, stored, unfinished } = await this.#fileSystem.shutdown(signal);
     for (const key of stored) this.#log.info(`stored ${JSON.stringify(key)} before unmounting`);
+    for (const key of unfinished) {
+      this.#log.warn(
+        `${JSON.stringify(key)} was open for writing when the mount ended: the bucket has what was written ` +
+          "until then, which may not be all; write it again if the program was not done",
+      );
+    }
     for (const key of lost) {
       this.lostKeys.add(key);
       this.#log.error(

@@ -36,6 +36,8 @@ export interface Rig {
   readonly invalidated: string[];
   readonly uploads: readonly { readonly isAborted: boolean }[];
   readonly readers: { closed: boolean }[];
+  /** The kernel drops names only when `until` resolves. */
+  holdNames(until: Promise<void>): void;
   advance(ms: number): void;
 }
 
@@ -45,6 +47,7 @@ export function rig(options: Partial<FileSystemOptions> = {}): Rig {
   const bucket = new MemoryBucket(now);
   const lines: string[] = [];
   const invalidated: string[] = [];
+  let dropping = Promise.resolve();
   const uploads: MemoryUpload[] = [];
   const readers: { closed: boolean }[] = [];
   const fs = createFileSystem({
@@ -75,6 +78,7 @@ export function rig(options: Partial<FileSystemOptions> = {}): Rig {
     tgidOf: (pid) => pid,
     invalidateEntry: async (parent, name, expireOnly) => {
       invalidated.push(`${parent} ${name}${expireOnly ? " expire" : ""}`);
+      await dropping;
     },
     invalidatePages: async (ino) => {
       invalidated.push(`pages of ${ino}`);
@@ -89,6 +93,9 @@ export function rig(options: Partial<FileSystemOptions> = {}): Rig {
     invalidated,
     uploads,
     readers,
+    holdNames: (until) => {
+      dropping = until;
+    },
     advance: (ms) => {
       nowMs += ms;
     },

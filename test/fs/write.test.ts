@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-
+import { deferred } from "../../src/base/deferred.ts";
 import {
   EACCES,
   EBADF,
@@ -393,10 +393,16 @@ describe("overwriting", () => {
     const { fh } = await setup.fs.open(ino, O_WRONLY | O_TRUNC, CALLER);
     await setup.fs.write(fh, 0, Buffer.from("new"));
     setup.bucket.failNext("put", "access-denied");
+    const drops = deferred<void>();
+    setup.holdNames(drops.promise);
     expect(await errnoFrom(() => setup.fs.flush(fh, CALLER))).toBe(EACCES);
     // The kernel has the name still, and looks it up again when it is told that it is stale.
     expect(await errnoFrom(() => setup.fs.open(ino, O_RDONLY, CALLER))).toBe(ESTALE);
     expect(await errnoFrom(() => setup.fs.getattr(ino, undefined))).toBe(ESTALE);
+    drops.resolve();
+    await drops.promise;
+    // Only fstat(2) of the descriptor that failed comes here now.
+    await expect.poll(() => errnoFrom(() => setup.fs.getattr(ino, undefined))).toBe(ENOENT);
     expect((await setup.fs.getattr(ino, fh)).attributes).toMatchObject({ ino, nlink: 0 });
     const found = (await setup.fs.lookup(ROOT, "file")).attributes;
     expect(found.ino).not.toBe(ino);
@@ -468,10 +474,11 @@ describe("the end of the mount", () => {
     const setup = rig();
     const open = await createFile(setup, ROOT, "open");
     await setup.fs.write(open.fh, 0, Buffer.from("so far"));
-    const deferred = await createFile(setup, ROOT, "deferred");
-    await setup.fs.flush(deferred.fh, CALLER);
+    const later = await createFile(setup, ROOT, "deferred");
+    await setup.fs.flush(later.fh, CALLER);
     const report = await setup.fs.shutdown(AbortSignal.timeout(1000));
     expect([...report.stored].sort(compareKeys)).toEqual(["deferred", "open"]);
+    expect(report.unfinished).toEqual(["open"]);
     expect(report.lost).toEqual([]);
     expect(setup.bucket.text("open")).toBe("so far");
     expect(setup.bucket.text("deferred")).toBe("");
@@ -486,7 +493,7 @@ describe("the end of the mount", () => {
     await setup.fs.write(fh, 0, Buffer.from("data"));
     const releasePut = setup.bucket.hold("put");
     const report = await setup.fs.shutdown(AbortSignal.timeout(10));
-    expect(report).toEqual({ stored: [], lost: ["stuck"] });
+    expect(report).toEqual({ stored: [], unfinished: [], lost: ["stuck"] });
     expect(setup.uploads.map(({ isAborted }) => isAborted)).toEqual([true]);
     releasePut();
   });

@@ -42,18 +42,20 @@ afterAll(async () => {
 
 test.each([
   ["200 files of 6 MiB, each by its own thread", "together", 200, 6],
-  ["60 files of 7 MiB, a mebibyte in turn, by one thread", "in-turn", 60, 7],
+  ["100 files of 7 MiB, a mebibyte in turn, by one thread", "in-turn", 100, 7],
+  ["400 files of 2 MiB, a mebibyte in turn, by one thread", "in-turn", 400, 2],
 ] as const)(
   "%s, are stored whole",
   async (_, way, files, chunks) => {
-    await weather.tree.mkdir(way);
-    const args = [PROGRAM, way, weather.path(way), String(files), String(chunks)];
+    const directory = `${way}-${files}`;
+    await weather.tree.mkdir(directory);
+    const args = [PROGRAM, way, weather.path(directory), String(files), String(chunks)];
     const env = { ...process.env, UV_THREADPOOL_SIZE: String(files) };
     const { code, stderr } = await run(process.execPath, args, { env, timeoutMs: TIMEOUT_MS });
     expect([code, stderr]).toEqual([0, ""]);
     for (let file = 0; file < files; file += 1) {
       const { ChecksumCRC64NVME, ContentLength } = await weather.bucket.describe(
-        `${way}/file-${file}`,
+        `${directory}/file-${file}`,
       );
       expect([file, ContentLength, ChecksumCRC64NVME]).toEqual([
         file,

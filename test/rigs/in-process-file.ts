@@ -71,7 +71,8 @@ export class InProcessFile implements OpenFile {
   }
 
   async stat(): Promise<FileStatus> {
-    const reply = await this.#walk.call("getattr", (to) => to.getattr(this.#ino, this.#fh));
+    // The kernel names the handle for reads only.
+    const reply = await this.#walk.call("getattr", (to) => to.getattr(this.#ino, undefined));
     return statusOf(reply.attributes);
   }
 

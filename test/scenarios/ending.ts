@@ -15,7 +15,7 @@ const LARGE = pattern(1101, 20 * MIB + 5);
 
 export const endingScenarios: readonly Scenario[] = [
   {
-    name: "SIGTERM during a write stores what was written, and the log names the file",
+    name: "SIGTERM during a write stores what was written, and a warning names the file",
     alone: true,
     needs: ["kernel"],
     async run({ tree, bucket, end, log }) {
@@ -25,6 +25,9 @@ export const endingScenarios: readonly Scenario[] = [
       await file.close().catch(() => {});
       expect((await bucket.get("file"))?.toString()).toBe("content");
       expect(log()).toContain(`stored "${bucket.prefix}file" before unmounting`);
+      expect(log()).toMatch(
+        new RegExp(`WARN .*"${bucket.prefix}file" was open for writing when the mount ended`),
+      );
     },
   },
   {
@@ -81,6 +84,7 @@ export const endingScenarios: readonly Scenario[] = [
       await end();
       expect((await bucket.get("file"))?.toString()).toBe("content");
       expect(log()).not.toContain("before unmounting");
+      expect(log()).not.toContain("was open for writing");
     },
   },
   {
@@ -136,6 +140,7 @@ export const endingScenarios: readonly Scenario[] = [
       await ended();
       expect(await bucket.sizeOf("file")).toBe(0);
       expect(log()).toContain(`stored "${bucket.prefix}file" before unmounting`);
+      expect(log()).not.toContain("was open for writing");
     },
   },
   {

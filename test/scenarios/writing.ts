@@ -363,6 +363,17 @@ export const writingScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "the descriptor of a write that failed has no file any more: fstat is ENOENT",
+    async run({ tree }) {
+      const file = await tree.open("file", O_NEW);
+      await file.write(Buffer.from("content"), 0);
+      await expectErrno("EINVAL", file.write(Buffer.from("content"), 1));
+      // The kernel may have to be told first that the name is gone.
+      await expect.poll(() => outcomeOf(file.stat())).toBe("ENOENT");
+      await expectErrno("EINVAL", file.close());
+    },
+  },
+  {
     name: "the log says of a write out of order where it was expected",
     alone: true,
     async run({ tree, bucket, log }) {

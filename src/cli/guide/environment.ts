@@ -76,6 +76,11 @@ export const VARIABLES: readonly Variable[] = [
     meaning: "Socket of the system log, instead of /dev/log.",
   },
   {
+    names: ["TMPDIR"],
+    meaning:
+      "Directory on a disk where less than 5 MiB of each file may wait that is written in turn with many others, while memory is short; /var/tmp or /tmp when it is not set.",
+  },
+  {
     names: ["UNSTABLE_MOUNTPOINT_PID_FILE"],
     meaning: "File for the id of the serving process, where --pid-file does not say.",
   },
