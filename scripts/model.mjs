@@ -21,10 +21,13 @@ npm run model -- [--commands N] [--mounted N] [--seed N] [--only VARIANT] [--pat
   --only VARIANT   one way of mounting, by its name
   --path PATH      one sequence of the seed, as a failure names it
 
+A difference is made as short as can be before it is told: in process that takes seconds, on a mount up to six
+minutes. To see it again takes one run of the shortest sequence, which is seconds everywhere.
+
   npm run model                                       some minutes
   npm run model -- --commands 2000000 --seed 7        an hour or two, and the same again another time
   npm run model -- --commands 0 --mounted 20000       only on a kernel mount
-  npm run model -- --mounted 0 --seed 7 --path 12 --only alone
+  npm run model -- --mounted 0 --seed 7 --path 12:0:3 --only alone
                                                       what a failure prints
 
 Exit status: 0 when there was no difference, 1 when there was, 2 when the command line is wrong.`;
