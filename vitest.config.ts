@@ -1,20 +1,43 @@
 /**
- * How the tests run. Mounts, servers and timings share one machine, so that test files do not run all
- * at once; a test that needs longer than the default says so itself.
+ * How the tests run: several files at once, because most of what they do is waiting, for servers that
+ * are away, for lifetimes of a second to pass, for processes to start and end.
  */
 
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { minioPathOf } from "./scripts/cache-paths.mjs";
 
-/** These mostly wait, for most of a minute: begun last, they would have everything wait. */
-const FIRST = /\/(?:long-outage|rotation|ceph)\.test\.ts$/;
+/**
+ * The files that take longest, in the order in which they begin: begun last, one would have everything
+ * wait. Those that mostly wait (*) stand between those that keep a processor busy.
+ */
+const LONGEST = [
+  "mount/long-outage", // *
+  "scenarios/mount-by-fuse-native",
+  "scenarios/mount-over-sandbox",
+  "credentials/ceph", // *
+  "credentials/rotation", // *
+  "scenarios/mount-over-minio",
+  "model/mounted", // *
+  "programs/programs",
+  "mount/stalls", // *
+  "scenarios/in-process",
+  "requests/requests", // *
+  "programs/fio",
+  "mount/bad-input", // *
+  "bench/run",
+  "mount/logging", // *
+  "mount/many-writers",
+].map((name) => `/test/${name}.test.ts`);
 
-class WaitingFirst extends BaseSequencer {
+class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const sorted = await super.sort(files);
-    const isFirst = ({ moduleId }: TestSpecification): boolean => FIRST.test(moduleId);
-    return [...sorted.filter(isFirst), ...sorted.filter((file) => !isFirst(file))];
+    const placeOf = ({ moduleId }: TestSpecification): number => {
+      const place = LONGEST.findIndex((name) => moduleId.endsWith(name));
+      return place === -1 ? LONGEST.length : place;
+    };
+    // A stable sort: the others stay in the order that they have.
+    return (await super.sort(files)).sort((one, other) => placeOf(one) - placeOf(other));
   }
 }
 
@@ -25,10 +48,11 @@ export default defineConfig({
       MINIO_BIN: minioPathOf(process.env),
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
     },
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
-    maxWorkers: 2,
-    sequence: { sequencer: WaitingFirst },
+    // Only what hangs takes so long: no test may fail because the machine is busy.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    maxWorkers: 4,
+    sequence: { sequencer: LongestFirst },
     // A run without tests is a broken run.
     passWithNoTests: false,
   },
