@@ -22,6 +22,7 @@ const LONGEST = [
   "programs/programs",
   "mount/stalls", // *
   "scenarios/in-process",
+  "scenarios/express-in-process",
   "requests/requests", // *
   "programs/fio",
   "mount/bad-input", // *
@@ -51,6 +52,7 @@ export default defineConfig({
     // Only what hangs takes so long: no test may fail because the machine is busy.
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 20_000 } },
     maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     // A run without tests is a broken run.

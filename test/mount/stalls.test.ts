@@ -65,7 +65,7 @@ describe.concurrent("a server that", () => {
       await weather.bucket.put("quick", SMALL);
       const started = Date.now();
       expect(sha256(await readWhole(weather.tree, "quick"))).toBe(sha256(SMALL));
-      expect(Date.now() - started).toBeLessThan(5_000);
+      expect(Date.now() - started).toBeLessThan(15_000);
     },
     BOUND_MS,
   );

@@ -144,11 +144,17 @@ describe("the instance", () => {
     const endpoint = await serve((request, response) => {
       if (request.method === "PUT") setTimeout(() => response.end(TOKEN), 500);
     });
-    const startMs = performance.now();
-    expect((await find({ AWS_EC2_METADATA_SERVICE_ENDPOINT: endpoint })).isAssumed).toBe(true);
-    expect(asked).toHaveLength(2);
-    const passedMs = performance.now() - startMs;
-    expect(passedMs).toBeGreaterThan(900);
-    expect(passedMs).toBeLessThan(1900);
+    const times: number[] = [];
+    const timed = async () => {
+      asked.length = 0;
+      const startMs = performance.now();
+      expect((await find({ AWS_EC2_METADATA_SERVICE_ENDPOINT: endpoint })).isAssumed).toBe(true);
+      expect(asked).toHaveLength(2);
+      times.push(performance.now() - startMs);
+      return times.at(-1);
+    };
+    // A second for each request would be one and a half.
+    await expect.poll(timed).toBeLessThan(1400);
+    expect(Math.min(...times)).toBeGreaterThan(900);
   });
 });

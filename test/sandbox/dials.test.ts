@@ -30,21 +30,27 @@ describe("a dial", () => {
     };
     expect(await timed()).toBeGreaterThan(75);
     sandbox.dials.firstByteMs = 0;
-    expect(await timed()).toBeLessThan(75);
+    await expect.poll(timed).toBeLessThan(75);
   });
 
   test("limits the bandwidth of a connection in each direction, not of all together", async () => {
     const sandbox = await startSandbox({ credentials: "anonymous" });
     sandbox.addPattern(BUCKET, Key, { sizeBytes: MIB, seed: 1 });
     sandbox.dials.bytesPerSecond = 4 * MIB;
-    const startMs = performance.now();
-    const bodies = await Promise.all([1, 2, 3, 4].map(() => send(sandbox, "/bucket/x")));
-    const getMs = performance.now() - startMs;
-    expect(bodies.map((answer) => answer.body.byteLength)).toEqual([MIB, MIB, MIB, MIB]);
-    expect(getMs).toBeGreaterThan(230);
-    expect(getMs).toBeLessThan(900);
-    await send(sandbox, "/bucket/y", { method: "PUT", body: bodies[0]?.body ?? "" });
-    expect(performance.now() - startMs - getMs).toBeGreaterThan(230);
+    const times: number[] = [];
+    const timed = async (exchange: () => Promise<unknown>) => {
+      const startMs = performance.now();
+      await exchange();
+      times.push(performance.now() - startMs);
+      return times.at(-1);
+    };
+    const getFour = async () => {
+      const bodies = await Promise.all([1, 2, 3, 4].map(() => send(sandbox, "/bucket/x")));
+      expect(bodies.map((answer) => answer.body.byteLength)).toEqual([MIB, MIB, MIB, MIB]);
+    };
+    await expect.poll(() => timed(getFour)).toBeLessThan(900);
+    await timed(() => send(sandbox, "/bucket/y", { method: "PUT", body: Buffer.alloc(MIB) }));
+    expect(Math.min(...times)).toBeGreaterThan(230);
   });
 
   test("that holds a connection to a trickle does not hold up the end", async () => {
@@ -55,7 +61,7 @@ describe("a dial", () => {
     await expect.poll(() => sandbox.requests.at(-1)?.bytesSent).toBeGreaterThan(0);
     const startMs = performance.now();
     await sandbox.close();
-    expect(performance.now() - startMs).toBeLessThan(2000);
+    expect(performance.now() - startMs).toBeLessThan(10_000);
     expect((await reading).complete).toBe(false);
   });
 

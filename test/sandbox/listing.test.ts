@@ -116,11 +116,15 @@ describe("pages", () => {
     const list = () => send(sandbox, "/bucket?list-type=2&delimiter=/");
     // The first look sorts what was added.
     await list();
-    const startMs = performance.now();
-    const top = await list();
-    expect(top.body.toString().match(/<CommonPrefixes>/g)).toHaveLength(10);
-    // Ten binary searches: hardly more than the exchange itself.
-    expect(performance.now() - startMs).toBeLessThan(250);
+    const timed = async () => {
+      const startMs = performance.now();
+      const top = await list();
+      expect(top.body.toString().match(/<CommonPrefixes>/g)).toHaveLength(10);
+      return performance.now() - startMs;
+    };
+    // Ten binary searches: hardly more than the exchange itself, which a busy machine delays.
+    await expect.poll(timed).toBeLessThan(100);
+    const walkStartMs = performance.now();
     let token: string | undefined;
     let count = 0;
     do {
@@ -130,7 +134,7 @@ describe("pages", () => {
       token = /<NextContinuationToken>(.*)<\/NextContinuationToken>/.exec(page)?.[1];
     } while (token !== undefined);
     expect(count).toBe(100_001);
-    expect(performance.now() - startMs).toBeLessThan(10_000);
+    expect(performance.now() - walkStartMs).toBeLessThan(10_000);
   });
 });
 
