@@ -23,6 +23,7 @@ const LONGEST = [
   "mount/stalls", // *
   "scenarios/in-process",
   "scenarios/express-in-process",
+  "scenarios/express-mount",
   "requests/requests", // *
   "programs/fio",
   "mount/bad-input", // *
