@@ -245,10 +245,13 @@ async function checkDevice(): Promise<void> {
   try {
     await access(DEVICE, constants.R_OK | constants.W_OK);
   } catch (error) {
+    const isDenied = error instanceof Error && "code" in error && error.code === "EACCES";
+    const remedy = isDenied
+      ? `root can let all users open it with "chmod 666 ${DEVICE}"`
+      : 'load the kernel module with "modprobe fuse"';
     throw new FuseNativeError(
       "no-device",
-      `opening ${DEVICE}: ${messageOf(error)}: load the kernel module with "modprobe fuse"; ` +
-        "a container must be started with --device /dev/fuse",
+      `opening ${DEVICE}: ${messageOf(error)}: ${remedy}; a container must be started with --device ${DEVICE}`,
       { cause: error },
     );
   }

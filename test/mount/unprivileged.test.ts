@@ -204,6 +204,26 @@ rootTest.each(BY_EACH)(
   },
 );
 
+rootTest.each(BY_EACH)(
+  "a user who may not open /dev/fuse is told what root can do: %s",
+  async (by) => {
+    const directory = directoryOfNobody();
+    const device = join(scratch.makeDirectory("dev"), "fuse");
+    const script = `mknod -m 600 "${device}" c 10 229
+    mount --bind "${device}" /dev/fuse
+    exec setpriv ${AS_NOBODY.join(" ")} "$@"`;
+    await expectRefusal(
+      scratch,
+      {
+        command: "unshare",
+        args: ["--mount", "sh", "-ec", script, "sh", node, ...command(directory, [by])],
+        env: environmentFor(sandbox.endpoint),
+      },
+      { status: 1, says: [/\/dev\/fuse: .*permission denied/i, "chmod 666 /dev/fuse"] },
+    );
+  },
+);
+
 rootTest("a user cannot mount over a directory with something in it by libfuse 2", async () => {
   const directory = directoryOfNobody();
   writeFileSync(join(directory, "below"), "");

@@ -23,7 +23,7 @@ export function checkSystem(directory: string | undefined): readonly Finding[] {
   return [
     checkKernel(),
     checkAddon(),
-    checkDevice(privileged),
+    checkDevice(),
     checkPrivileges(privileged),
     checkOpenFiles(),
     checkReadAhead(),
@@ -51,7 +51,7 @@ function checkAddon(): Finding {
   }
 }
 
-function checkDevice(privileged: boolean): Finding {
+function checkDevice(): Finding {
   const check = "/dev/fuse";
   if (!existsSync("/dev/fuse")) {
     const remedy = "load the module (modprobe fuse); in a container, pass --device /dev/fuse";
@@ -60,9 +60,8 @@ function checkDevice(privileged: boolean): Finding {
   try {
     accessSync("/dev/fuse", constants.R_OK | constants.W_OK);
   } catch (error) {
-    // Then fusermount3 opens it.
-    const verdict = privileged ? "bad" : "warning";
-    return { check, verdict, detail: messageOf(error), remedy: "chmod 666 /dev/fuse" };
+    // fusermount3 opens it as the user who called it.
+    return { check, verdict: "bad", detail: messageOf(error), remedy: "chmod 666 /dev/fuse" };
   }
   return { check, verdict: "good", detail: "can be opened" };
 }
