@@ -21,13 +21,12 @@ import { FsError } from "./error.ts";
 
 type State =
   | { readonly kind: "open" }
-  | { readonly kind: "idle" }
+  | { readonly kind: "idle"; readonly byOpener: boolean }
   | { readonly kind: "completing"; readonly done: Promise<void> }
   | { readonly kind: "complete" }
   | { readonly kind: "failed"; readonly error: unknown };
 
 const OPEN: State = { kind: "open" };
-const IDLE: State = { kind: "idle" };
 const COMPLETE: State = { kind: "complete" };
 
 export interface FileWriterOptions {
@@ -67,6 +66,11 @@ export class FileWriter {
     return this.#state.kind === "idle" || this.#state.kind === "completing";
   }
 
+  /** Whether who opened the file has closed it. */
+  get isClosedByOpener(): boolean {
+    return this.#state.kind === "idle" ? this.#state.byOpener : this.#state.kind !== "open";
+  }
+
   /** Takes all of `data`. Throws what made it fail, again and again; "bad-handle" once complete. */
   write(offset: number, data: Uint8Array): number | Promise<number> {
     const state = this.#state;
@@ -96,7 +100,7 @@ export class FileWriter {
     if (state.kind === "failed") throw state.error;
     if (state.kind === "complete") return;
     if (state.kind !== "completing" && (!isOpener || this.bytesWritten === 0)) {
-      this.#state = IDLE;
+      this.#state = { kind: "idle", byOpener: isOpener };
       return;
     }
     return this.complete();

@@ -82,6 +82,7 @@ const PERMISSIONS: ReadonlyMap<string, string> = new Map([
 const WRITE_REMEDIES: Partial<Record<WriteErrorKind, string>> = {
   "out-of-order":
     "S3 takes files from beginning to end only: write to a local file, and copy it here",
+  "spill-lost": "write the file again, with TMPDIR naming a directory on a sound disk",
 };
 
 /** Why the protocol layer refuses an operation of this name by itself, and what to do instead. */

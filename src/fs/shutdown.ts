@@ -24,11 +24,11 @@ export async function storePending(core: Core, signal: AbortSignal): Promise<Shu
   const lost: string[] = [];
   const storeOne = async (writer: FileWriter): Promise<void> => {
     const { key } = writer.file;
-    const { isClosed } = writer;
+    const { isClosedByOpener } = writer;
     const isStored = await beforeAbort(writer.complete(), signal);
     if (isStored) {
       stored.push(key);
-      if (!isClosed) unfinished.push(key);
+      if (!isClosedByOpener) unfinished.push(key);
       return;
     }
     lost.push(key);

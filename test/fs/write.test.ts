@@ -476,9 +476,12 @@ describe("the end of the mount", () => {
     await setup.fs.write(open.fh, 0, Buffer.from("so far"));
     const later = await createFile(setup, ROOT, "deferred");
     await setup.fs.flush(later.fh, CALLER);
+    const forked = await createFile(setup, ROOT, "forked");
+    await setup.fs.write(forked.fh, 0, Buffer.from("so far"));
+    await setup.fs.flush(forked.fh, CHILD);
     const report = await setup.fs.shutdown(AbortSignal.timeout(1000));
-    expect([...report.stored].sort(compareKeys)).toEqual(["deferred", "open"]);
-    expect(report.unfinished).toEqual(["open"]);
+    expect([...report.stored].sort(compareKeys)).toEqual(["deferred", "forked", "open"]);
+    expect([...report.unfinished].sort(compareKeys)).toEqual(["forked", "open"]);
     expect(report.lost).toEqual([]);
     expect(setup.bucket.text("open")).toBe("so far");
     expect(setup.bucket.text("deferred")).toBe("");
