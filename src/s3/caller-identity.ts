@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { errorOfAnswer } from "./answer-error.ts";
 import { authorityOf, originOf } from "./origin.ts";
+import { withoutSecrets } from "./quotation.ts";
 import type { Environment } from "./region.ts";
 import { type Credentials, encodeQuery, Signer, timestampOf } from "./signer.ts";
 import type { Transport } from "./transport.ts";
@@ -46,5 +47,6 @@ export async function callerIdentity(
   });
   const arn = response.status === 200 ? textOf(response.body.toString("utf8"), "Arn") : undefined;
   if (arn !== undefined) return arn;
-  throw errorOfAnswer({ operation: OPERATION }, response);
+  const shown = withoutSecrets(response, credentials.accessKeyId, [credentials.sessionToken]);
+  throw errorOfAnswer({ operation: OPERATION }, shown);
 }

@@ -214,12 +214,9 @@ function serviceSettings(options: SourceOptions, transport: Transport): ServiceS
     const found = await findRegion({ environment, profile, asksInstance: false });
     return found.isAssumed ? options.region : found.region;
   };
-  return {
-    parentClientConfig: { region },
-    clientConfig: {
-      requestHandler: new SdkHandler(transport, userAgent, OPERATION),
-    },
-  };
+  const requestHandler = new SdkHandler(transport, userAgent, OPERATION);
+  // Of a profile with a web identity, the SDK hands on the parent's alone.
+  return { parentClientConfig: { region, requestHandler }, clientConfig: { requestHandler } };
 }
 
 /** For the SDK, which would write to the console; what it says below a warning may hold secrets. */

@@ -9,6 +9,7 @@ import { errorOfAnswer, type OperationName } from "./answer-error.ts";
 import type { CachedCredentials } from "./credentials.ts";
 import { S3Error } from "./error.ts";
 import { authorityOf } from "./origin.ts";
+import { withoutSecrets } from "./quotation.ts";
 import type { Accept } from "./response-receiver.ts";
 import { type Credentials, encodeKey, encodeQuery, Signer, timestampOf } from "./signer.ts";
 import type { Target } from "./target.ts";
@@ -42,8 +43,6 @@ export interface DirectPathOptions {
 }
 
 const PAYLOAD = "UNSIGNED-PAYLOAD";
-/** An HMAC-SHA256, as signatures are written. */
-const SIGNATURE = /\b[0-9a-f]{64}\b/g;
 
 /** S3 refuses a request whose time differs by more than 15 minutes from its own. */
 const SKEW_MS_MAX = 14 * 60_000;
@@ -178,19 +177,12 @@ export class DirectPath {
   }
 }
 
-/** What a server says is shown to people; of what signed its request, only the end of the key's id. */
 function withoutCredentials(
   response: TransportResponse,
   credentials: Credentials | undefined,
 ): TransportResponse {
-  if (credentials === undefined || response.body.length === 0) return response;
-  const { accessKeyId, sessionToken } = credentials;
-  let text = response.body
-    .toString("latin1")
-    .replaceAll(accessKeyId, `***${accessKeyId.slice(-4)}`)
-    .replace(SIGNATURE, "***");
-  if (sessionToken !== undefined) text = text.replaceAll(sessionToken, "***");
-  return { ...response, body: Buffer.from(text, "latin1") };
+  if (credentials === undefined) return response;
+  return withoutSecrets(response, credentials.accessKeyId, [credentials.sessionToken]);
 }
 
 /**

@@ -11,6 +11,7 @@ import type { HeaderBag, HttpHandlerOptions, HttpRequest, HttpResponse } from "@
 import { assert } from "../base/assert.ts";
 import type { OperationName } from "./answer-error.ts";
 import { originOf } from "./origin.ts";
+import { withoutSecretsOf } from "./quotation.ts";
 import { encodeQuery } from "./signer.ts";
 import type { Transport } from "./transport.ts";
 
@@ -54,7 +55,8 @@ export class SdkHandler {
       },
       options.signal,
     );
-    const { body, headers: answered, status: statusCode } = response;
+    const { headers: answered, status: statusCode } = response;
+    const { body } = statusCode < 300 ? response : withoutSecretsOf(request, response);
     return { response: { statusCode, headers: { ...answered } as HeaderBag, body } };
   }
 

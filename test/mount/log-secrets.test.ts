@@ -5,14 +5,13 @@
 
 import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { run, succeed } from "../rigs/child.ts";
 import { DatagramReceiver } from "../rigs/datagram-receiver.ts";
 import { KernelTree } from "../rigs/kernel-tree.ts";
 import { environmentFor, MountProcess, mountCommand } from "../rigs/mount-process.ts";
+import { QuotingServer } from "../rigs/quoting-server.ts";
 import { Scratch } from "../rigs/scratch.ts";
 import { python } from "../rigs/system-call.ts";
 import { outcomeOf } from "../scenarios/scenario.ts";
@@ -26,62 +25,21 @@ const SESSION_TOKEN = "FwoGZXIvYXdzEBYaDdistinctive//session+token==";
 const SECRETS = [ENDPOINT_KEYS.accessKeyId, ENDPOINT_KEYS.secretAccessKey, SESSION_TOKEN];
 
 let scratch: Scratch;
-let server: Server;
-let answersListings = true;
-/** Of every request that came. */
-const signatures = new Set<string>();
-
-const FILE =
-  '<Contents><Key>file</Key><Size>7</Size><ETag>"e"</ETag>' +
-  "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>";
-
-/** One object is there to be found, and nothing can be done with it nor anything else. */
-function answerTo(request: IncomingMessage): readonly [status: number, body: string] {
-  const { method, url = "" } = request;
-  if (answersListings && method === "HEAD") return [404, ""];
-  if (!answersListings || !url.includes("list-type=2")) return [403, quoting(request)];
-  const listed = /[?&]prefix=(?:&|$)/.test(url) ? FILE : "";
-  return [200, `<ListBucketResult><IsTruncated>false</IsTruncated>${listed}</ListBucketResult>`];
-}
-
-/** As SignatureDoesNotMatch of S3, and worse: the message has it all too. */
-function quoting({ headers, method, url }: IncomingMessage): string {
-  const { authorization = "" } = headers;
-  const [, signature = ""] = /Signature=(\w+)/.exec(authorization) ?? [];
-  const token = headers["x-amz-security-token"];
-  return (
-    "<Error><Code>SignatureDoesNotMatch</Code>" +
-    `<Message>The signature ${signature} does not match: ${authorization}, ${String(token)}</Message>` +
-    `<AWSAccessKeyId>${ENDPOINT_KEYS.accessKeyId}</AWSAccessKeyId>` +
-    `<StringToSign>AWS4-HMAC-SHA256 ${method} ${url}</StringToSign>` +
-    `<SignatureProvided>${signature}</SignatureProvided></Error>`
-  );
-}
+let server: QuotingServer;
 
 beforeAll(async () => {
   scratch = new Scratch();
-  server = createServer((request, response) => {
-    const [, signature] = /Signature=(\w+)/.exec(request.headers.authorization ?? "") ?? [];
-    if (signature !== undefined) signatures.add(signature);
-    const [status, body] = answerTo(request);
-    request.resume().on("end", () => {
-      response.writeHead(status, { "x-amz-request-id": "R1", "x-amz-id-2": "H1" }).end(body);
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  server = await QuotingServer.start();
 });
 
 afterAll(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await server.stop();
   await scratch.close();
 });
 
 function request(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const { port } = server.address() as AddressInfo;
-  const url = `http://127.0.0.1:${port}`;
   return {
-    endpoint: { url, ...ENDPOINT_KEYS },
+    endpoint: { url: server.url, ...ENDPOINT_KEYS },
     bucket: "test-bucket",
     directory: scratch.makeDirectory("mount"),
     args,
@@ -108,8 +66,8 @@ async function provoke(directory: string): Promise<void> {
 }
 
 function expectClean(text: string): void {
-  expect(signatures.size).toBeGreaterThan(0);
-  for (const secret of [...SECRETS, ...signatures]) expect(text).not.toContain(secret);
+  expect(server.signatures.size).toBeGreaterThan(0);
+  for (const secret of [...SECRETS, ...server.signatures]) expect(text).not.toContain(secret);
   expect(text).not.toMatch(/Signature=(?!\*)/i);
 }
 
@@ -157,13 +115,28 @@ test.each([
   ["the foreground", ["-f"]],
   ["the background", []],
 ])("not at the shell when a mount in %s is refused", async (_, args) => {
-  answersListings = false;
+  server.answersListings = false;
   const mount = request(args);
   const env = { ...environmentFor(mount.endpoint), ...mount.env };
   const { code, stderr, stdout } = await run(process.execPath, mountCommand(mount), { env });
-  answersListings = true;
+  server.answersListings = true;
   expect(code).toBe(1);
   expect(stderr).toContain("SignatureDoesNotMatch");
+  expectClean(stdout + stderr);
+});
+
+test("not by the doctor, who is refused everything and whose credentials STS does not know", async () => {
+  server.answersListings = false;
+  const { args: _, ...mount } = request([], { AWS_ENDPOINT_URL_STS: server.url });
+  const [program = "", ...rest] = mountCommand(mount);
+  const env = { ...environmentFor(mount.endpoint), ...mount.env };
+  const { code, stderr, stdout } = await run(process.execPath, [program, "doctor", ...rest], {
+    env,
+  });
+  server.answersListings = true;
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/identity: .*SignatureDoesNotMatch/);
+  expect(stdout).toMatch(/s3:ListBucket: .*SignatureDoesNotMatch/);
   expectClean(stdout + stderr);
 });
 

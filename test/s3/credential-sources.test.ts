@@ -204,7 +204,10 @@ describe("a profile", () => {
 
 describe("a web identity", () => {
   /** The server that STS is looked for at, through a proxy that lets nobody through. */
-  async function sought(variables: Readonly<Record<string, string>>): Promise<string> {
+  async function sought(
+    variables: Readonly<Record<string, string>>,
+    source = "web identity",
+  ): Promise<string> {
     let authority = "";
     const proxy = createServer().listen(0, "127.0.0.1");
     proxy.on("connect", (request, socket) => {
@@ -219,7 +222,7 @@ describe("a web identity", () => {
       AWS_MAX_ATTEMPTS: "1",
       ...variables,
     });
-    expect(await around.refusal()).toMatch(/web identity: .* gave none: .*proxy/);
+    expect(await around.refusal()).toMatch(new RegExp(`${source}: .* gave none: .*proxy`));
     proxy.close();
     return authority;
   }
@@ -233,6 +236,17 @@ describe("a web identity", () => {
     ],
   ])("is shown to STS of the region, through the proxy: %o", async (variables, authority) => {
     expect(await sought(variables)).toBe(authority);
+  });
+
+  test("of a profile goes the same way", async () => {
+    around.write(
+      "config",
+      "[profile pod]",
+      "role_arn = arn:aws:iam::123456789012:role/pod",
+      `web_identity_token_file = ${around.directory}/token`,
+    );
+    const variables = { AWS_REGION: "eu-west-1", AWS_PROFILE: "pod" };
+    expect(await sought(variables, "profile")).toBe("sts.eu-west-1.amazonaws.com:443");
   });
 });
 
