@@ -23,6 +23,7 @@ RUN npm pack --pack-destination /tmp \
 FROM ${NODE_IMAGE}
 RUN apt-get update \
   && apt-get install -y --no-install-recommends ca-certificates fuse3 \
+  && apt-get clean \
   && rm -rf /var/lib/apt/lists/* \
   && echo user_allow_other >> /etc/fuse.conf
 COPY --from=build /opt/mount-s3-ts /opt/mount-s3-ts

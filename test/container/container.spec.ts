@@ -4,12 +4,14 @@
  */
 
 import { createHash, randomBytes } from "node:crypto";
-import { chmodSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fromWebToken } from "@aws-sdk/credential-providers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BucketView, clientOf } from "../rigs/bucket-view.ts";
 import { Child, run, succeed } from "../rigs/child.ts";
 import { IdentityProvider } from "../rigs/identity-provider.ts";
+import { containerAgent, MetadataService } from "../rigs/metadata-service.ts";
 import { MinioRoles } from "../rigs/minio-roles.ts";
 import { Scratch } from "../rigs/scratch.ts";
 
@@ -61,13 +63,12 @@ beforeAll(async () => {
   // What the webhook of EKS puts into a pod, and where MinIO is.
   identity = [
     ...["--volume", `${tokens}:/var/run/secrets/eks.amazonaws.com/serviceaccount:ro`],
-    ...[
-      "--env",
-      "AWS_WEB_IDENTITY_TOKEN_FILE=/var/run/secrets/eks.amazonaws.com/serviceaccount/token",
-    ],
-    ...["--env", `AWS_ROLE_ARN=${roles.arnOf("models")}`],
-    ...["--env", `AWS_ENDPOINT_URL_STS=${endpoint.url}`],
-    ...["--env", `AWS_ENDPOINT_URL_S3=${endpoint.url}`],
+    ...environmentOf({
+      AWS_WEB_IDENTITY_TOKEN_FILE: "/var/run/secrets/eks.amazonaws.com/serviceaccount/token",
+      AWS_ROLE_ARN: roles.arnOf("models"),
+      AWS_ENDPOINT_URL_STS: endpoint.url,
+      AWS_ENDPOINT_URL_S3: endpoint.url,
+    }),
   ];
 });
 
@@ -81,10 +82,15 @@ afterAll(async () => {
 class Container extends Child {
   readonly containerName: string;
 
-  constructor(image: string, words: readonly string[], options: readonly string[] = FUSE) {
+  constructor(
+    image: string,
+    words: readonly string[],
+    options: readonly string[] = FUSE,
+    account: readonly string[] = identity,
+  ) {
     containers += 1;
     const name = `mount-s3-ts-test-${process.pid}-${containers}`;
-    super("podman", [...STORAGE, ...RUN, "--name", name, ...options, ...identity, image, ...words]);
+    super("podman", [...STORAGE, ...RUN, "--name", name, ...options, ...account, image, ...words]);
     this.containerName = name;
   }
 
@@ -115,6 +121,11 @@ const entrypoints: readonly (readonly [string, (mode: string) => readonly string
     ],
   ],
 ];
+
+/** As options of podman. */
+function environmentOf(variables: Readonly<Record<string, string>>): readonly string[] {
+  return Object.entries(variables).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
+}
 
 const sha256 = (data: Uint8Array): string => createHash("sha256").update(data).digest("hex");
 
@@ -182,17 +193,95 @@ describe.each(entrypoints)("%s", (_name, wordsFor) => {
   });
 });
 
+describe("other accounts than IRSA's", () => {
+  async function readsAs(account: readonly string[]): Promise<void> {
+    const [, [, wordsFor] = []] = entrypoints;
+    const container = new Container(PROGRAM_IMAGE, wordsFor?.("read") ?? [], FUSE, account);
+    const exit = await container.exitWithin(EXIT_TIMEOUT_MS);
+    expect(container.stdout, container.stderr).toContain(`weights ${sha256(weights)}\n`);
+    expect(exit).toEqual({ code: 0, signal: null });
+  }
+
+  test("Pod Identity: an agent on the node gives keys for the token of the pod", async () => {
+    const { url } = roles.minio.endpoint;
+    const { accessKeyId, secretAccessKey, sessionToken, expiration } = await fromWebToken({
+      roleArn: roles.arnOf("models"),
+      webIdentityToken: await provider.sign({ audience: "models", lifeSeconds: 3600 }),
+      clientConfig: { region: "us-west-2", endpoint: url },
+    })();
+    const keys = {
+      AccessKeyId: accessKeyId,
+      SecretAccessKey: secretAccessKey,
+      Token: sessionToken ?? "",
+      Expiration: expiration?.toISOString() ?? "",
+    };
+    const podToken = "token-of-the-pod";
+    const agent = await MetadataService.start(
+      containerAgent(
+        "/v1/credentials",
+        () => podToken,
+        () => keys,
+      ),
+    );
+    const secrets = scratch.makeDirectory("pod-identity");
+    writeFileSync(join(secrets, "eks-pod-identity-token"), podToken);
+    const mountPoint = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount";
+    await readsAs([
+      ...["--volume", `${secrets}:${mountPoint}:ro`],
+      ...environmentOf({
+        AWS_CONTAINER_CREDENTIALS_FULL_URI: `${agent.url}/v1/credentials`,
+        AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: `${mountPoint}/eks-pod-identity-token`,
+        AWS_ENDPOINT_URL_S3: url,
+      }),
+    ]);
+    expect(agent.asked).toEqual(["GET /v1/credentials"]);
+    await agent.stop();
+  });
+
+  test("a secret: keys in the environment", async () => {
+    const { accessKeyId, secretAccessKey, url } = roles.minio.endpoint;
+    await readsAs(
+      environmentOf({
+        AWS_ACCESS_KEY_ID: accessKeyId,
+        AWS_SECRET_ACCESS_KEY: secretAccessKey,
+        AWS_ENDPOINT_URL_S3: url,
+      }),
+    );
+  });
+});
+
+test("a sidecar mounts for a container that has no privileges and is not root", async () => {
+  const volume = scratch.makeDirectory("volume");
+  mkdirSync(join(volume, "mnt"));
+  await succeed("mount", ["--bind", volume, volume]);
+  await succeed("mount", ["--make-shared", volume]);
+  const mount = [BUCKET, "/model/mnt", "--region", "us-west-2", "--read-only", "--allow-other"];
+  const bidirectional = [...FUSE, "--volume", `${volume}:/model:rshared`];
+  const sidecar = new Container(IMAGE, mount, bidirectional);
+  await sidecar.waitForOutput(/ is mounted at \/model\/mnt/);
+  expect(await sidecar.exec("/opt/mount-s3-ts/container/health.sh")).toMatchObject({ code: 0 });
+
+  const hostToContainer = ["--volume", `${volume}:/model:rslave`, "--user", "1000:1000"];
+  const words = ["sha256sum", "/model/mnt/weights"];
+  const program = new Container(PROGRAM_IMAGE, words, hostToContainer, []);
+  const exit = await program.exitWithin(EXIT_TIMEOUT_MS);
+  expect(program.stdout, program.stderr).toBe(`${sha256(weights)}  /model/mnt/weights\n`);
+  expect(exit).toEqual({ code: 0, signal: null });
+
+  await sidecar.terminate();
+  expect(await sidecar.exitWithin(EXIT_TIMEOUT_MS)).toEqual({ code: 0, signal: null });
+  await succeed("umount", [volume]);
+});
+
 describe("the image", () => {
   test("mounts in the foreground as the variables say, is healthy, and unmounts when stopped", async () => {
     const options = [
       ...FUSE,
-      ...[
-        "--env",
-        `MOUNT_S3_BUCKET=s3://${BUCKET}/unet/`,
-        "--env",
-        "MOUNT_S3_DIRECTORY=/mnt/a model",
-      ],
-      ...["--env", "MOUNT_S3_OPTIONS=region=us-west-2,ro"],
+      ...environmentOf({
+        MOUNT_S3_BUCKET: `s3://${BUCKET}/unet/`,
+        MOUNT_S3_DIRECTORY: "/mnt/a model",
+        MOUNT_S3_OPTIONS: "region=us-west-2,ro",
+      }),
     ];
     const container = new Container(IMAGE, [], options);
     await container.waitForOutput(/ is mounted at \/mnt\/a model/);
