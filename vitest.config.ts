@@ -34,18 +34,30 @@ const LONGEST = [
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const placeOf = ({ moduleId }: TestSpecification): number => {
+    const placeOf = ({ moduleId, project }: TestSpecification): number => {
       const place = LONGEST.findIndex((name) => moduleId.endsWith(name));
-      return place === -1 ? LONGEST.length : place;
+      if (place !== -1) return place;
+      // A process is handed from one file to the next, so that none of another kind may come between.
+      return LONGEST.length + (project.config.isolate ? 0 : 1);
     };
     // A stable sort: the others stay in the order that they have.
     return (await super.sort(files)).sort((one, other) => placeOf(one) - placeOf(other));
   }
 }
 
+/** What a process does once, or has much of, belongs to one file: addons, memory, descriptors, limits. */
+const ALONE = ["test/{native,scenarios,model,write}/**/*.test.ts"];
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
+    projects: [
+      { extends: true, test: { name: "alone", include: ALONE } },
+      {
+        extends: true,
+        // To start a process and to load what all of them load takes longer than most of these files.
+        test: { name: "shared", include: ["test/**/*.test.ts"], exclude: ALONE, isolate: false },
+      },
+    ],
     env: {
       MINIO_BIN: minioPathOf(process.env),
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",

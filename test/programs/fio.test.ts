@@ -23,7 +23,7 @@ const COMMON = [
   // Else fio makes every file first, empty, and opens it a second time to write it.
   "--create_on_open=1",
   "--output-format=json",
-  "--size=64m",
+  "--size=32m",
   "--bs=64k",
 ];
 

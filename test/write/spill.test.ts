@@ -62,9 +62,10 @@ function targetOf(path: string): string {
   }
 }
 
-afterEach(() => {
+afterEach(async () => {
   for (const store of stores.splice(0)) expect([...store.uploads.keys()]).toEqual([]);
-  expect(spillFiles()).toEqual([]);
+  // It is closed behind the last upload, which does not wait for that.
+  await expect.poll(spillFiles).toEqual([]);
 });
 
 afterAll(() => scratch.close());
