@@ -22,7 +22,7 @@ const NO_DISKS: ReadonlyMap<number, string> = new Map([
 const FREE_FRACTION = 0.05;
 /** Room is looked for so many slots ahead. */
 const SLOTS_AHEAD = 16;
-/** How long nothing is tried after a failure. */
+/** How long nothing is tried after a failure, and nothing said after a line in the log. */
 const RETRY_MS = 60_000;
 
 export interface SpillFileOptions {
@@ -44,6 +44,7 @@ export class SpillFile {
   #slotCount = 0;
   /** For which there was room. */
   #slotsAdmitted = 0;
+  #toldMs = Number.NEGATIVE_INFINITY;
   #failure: { readonly why: string; readonly atMs: number } | undefined;
 
   constructor({ directories, log }: SpillFileOptions) {
@@ -130,15 +131,22 @@ export class SpillFile {
       try {
         const handle = await openNameless(directory);
         this.#failure = undefined;
-        this.#log.info(
-          `memory for writing is used up: what is written to files in turn waits in ${directory}`,
-        );
+        this.#tell(directory);
         return { handle, directory };
       } catch (error) {
         refusals.push(`${directory} cannot be used: ${messageOf(error)}`);
       }
     }
     throw new Error(refusals.join("; "));
+  }
+
+  #tell(directory: string): void {
+    const nowMs = performance.now();
+    if (nowMs < this.#toldMs + RETRY_MS) return;
+    this.#toldMs = nowMs;
+    this.#log.info(
+      `memory for writing is used up: what is written to files in turn waits in ${directory}`,
+    );
   }
 
   #fail(error: unknown): void {
