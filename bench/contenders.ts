@@ -5,6 +5,7 @@
 
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
+import type { ServerName } from "./jobs/job.ts";
 import { run } from "./processes.ts";
 
 export interface Target {
@@ -29,6 +30,8 @@ export interface Contender {
   readonly version: string;
   /** What a reader of the figures must know. */
   readonly note: string | undefined;
+  /** Why it is not measured on a server. */
+  readonly notApplicable?: Readonly<Record<string, string>> | undefined;
   readonly command: (target: Target) => readonly string[];
 }
 
@@ -36,8 +39,14 @@ interface Candidate {
   readonly name: string;
   readonly versionArgs: readonly string[];
   readonly note?: string;
+  readonly notApplicable?: Partial<Record<ServerName, string>>;
   readonly args: (target: Target) => readonly string[];
 }
+
+const WITHOUT_SESSIONS = {
+  "sandbox-express":
+    "it makes no sessions (CreateSession), without which a directory bucket refuses",
+} as const;
 
 const LATE = "stores small files some time after close, not before it";
 
@@ -69,9 +78,28 @@ function goofysArgs({ bucket, directory, endpointUrl, prefix, region }: Target):
 }
 
 const CANDIDATES: readonly Candidate[] = [
-  { name: "mount-s3", versionArgs: ["--version"], args: mountpointArgs },
-  { name: "goofys", versionArgs: ["--version"], args: goofysArgs },
-  { name: "geesefs", versionArgs: ["--version"], note: LATE, args: goofysArgs },
+  {
+    name: "mount-s3",
+    versionArgs: ["--version"],
+    notApplicable: {
+      "sandbox-express":
+        "it asks for sessions at host names of buckets only, and the server here has an address",
+    },
+    args: mountpointArgs,
+  },
+  {
+    name: "goofys",
+    versionArgs: ["--version"],
+    notApplicable: WITHOUT_SESSIONS,
+    args: goofysArgs,
+  },
+  {
+    name: "geesefs",
+    versionArgs: ["--version"],
+    note: LATE,
+    notApplicable: WITHOUT_SESSIONS,
+    args: goofysArgs,
+  },
   {
     name: "rclone",
     versionArgs: ["version"],
@@ -87,6 +115,7 @@ const CANDIDATES: readonly Candidate[] = [
   {
     name: "s3fs",
     versionArgs: ["--version"],
+    notApplicable: WITHOUT_SESSIONS,
     args: ({ anonymous, bucket, directory, endpointUrl, prefix }) => [
       ...[prefix === "" ? bucket : `${bucket}:/${prefix.replace(/\/$/, "")}`, directory, "-f"],
       ...(endpointUrl === undefined
@@ -123,6 +152,7 @@ export async function findContenders(
       path,
       version: await versionOf(path, candidate.versionArgs),
       note: candidate.note,
+      notApplicable: candidate.notApplicable,
       command: (target) => [path, ...candidate.args(target)],
     });
   }

@@ -86,8 +86,8 @@ async function newResult(given: Arguments, found: readonly Contender[]): Promise
     machine: await describeMachine(),
     cachesDropped: dropCaches(),
     settings,
-    contenders: contenders.map(({ name, note, version }) => ({
-      ...{ name, note, version },
+    contenders: contenders.map(({ name, notApplicable, note, version }) => ({
+      ...{ name, notApplicable, note, version },
       command: undefined,
     })),
     servers: [],
@@ -120,9 +120,10 @@ function jobOf(name: string, { delayMs, server }: RecordedSettings): Job {
   if (job === undefined) {
     throw new UsageError(`there is no job "${name}": --list shows all`);
   }
+  const stays = job.needsDirectoryBucket === true && server !== "given";
   return {
     ...job,
-    ...(server !== undefined && isServerName(server) && { server }),
+    ...(server !== undefined && !stays && isServerName(server) && { server }),
     ...(delayMs !== undefined && { delayMs }),
   };
 }
@@ -139,10 +140,11 @@ async function bench(before: Result, found: readonly Contender[], path: string):
   );
   const cells = planCells({
     ...settings,
-    contendersOf: (name) =>
-      hasLimit(jobOf(name, settings))
-        ? settings.contenders
-        : settings.contenders.filter((each) => each !== LIMIT),
+    contendersOf: (name) => {
+      const job = jobOf(name, settings);
+      const able = contenders.filter((each) => each.notApplicable?.[job.server] === undefined);
+      return able.map((each) => each.name).filter((each) => each !== LIMIT || hasLimit(job));
+    },
   });
   const interrupted = stopOnSignal();
   const { bucket, region, seconds, sizes, url } = settings;

@@ -53,6 +53,8 @@ export interface DescribedContender {
   readonly name: string;
   readonly version: string;
   readonly note: string | undefined;
+  /** By server, why it takes no part there. */
+  readonly notApplicable?: Readonly<Record<string, string>> | undefined;
   /** As it was first started. */
   readonly command: string | undefined;
 }

@@ -4,6 +4,7 @@
  */
 
 import { CURVE_POINTS } from "./curves.ts";
+import { EXPRESS_JOBS } from "./express.ts";
 import type { Job, ServerName } from "./job.ts";
 import { LIFECYCLE } from "./lifecycle.ts";
 import { NAMES } from "./names.ts";
@@ -12,7 +13,14 @@ import { READING } from "./reading.ts";
 import { SMALL_FILES } from "./small-files.ts";
 import { WRITING } from "./writing.ts";
 
-const OWN: readonly Job[] = [...READING, ...SMALL_FILES, ...WRITING, ...NAMES, ...LIFECYCLE];
+const OWN: readonly Job[] = [
+  ...READING,
+  ...SMALL_FILES,
+  ...WRITING,
+  ...NAMES,
+  ...EXPRESS_JOBS,
+  ...LIFECYCLE,
+];
 
 export const ALL_JOBS: readonly Job[] = [...OWN, ...PUBLISHED, ...CURVE_POINTS];
 

@@ -53,7 +53,7 @@ export interface Floor {
   readonly connections: number;
 }
 
-export type ServerName = "nginx" | "nginx-tls" | "minio" | "sandbox" | "given";
+export type ServerName = "nginx" | "nginx-tls" | "minio" | "sandbox" | "sandbox-express" | "given";
 
 export interface Job {
   readonly name: string;
@@ -63,6 +63,8 @@ export interface Job {
   /** The server that suits the job, unless another is asked for. */
   readonly server: ServerName;
   readonly writes: boolean;
+  /** Stays on its server where all jobs are to be on another of ours. */
+  readonly needsDirectoryBucket?: true;
   /** Held back before each request reaches the server. */
   readonly delayMs: number;
   /** Further flags for ours and for mount-s3, which share them. */

@@ -6,7 +6,7 @@ import type { Result } from "../result.ts";
 import { formatNumber, formatRatio, formatSpread, formatSureRatio } from "./figures.ts";
 import { describeGrowth } from "./growth.ts";
 import { describeMachine } from "./page.ts";
-import { headerOf, type Row, summariseAll } from "./summary.ts";
+import { describeOmission, headerOf, omissionsOf, omittedCells, summariseAll } from "./summary.ts";
 import { warningsOf } from "./terminal.ts";
 
 const DOCUMENT = join(import.meta.dirname, "../../docs/PERFORMANCE.md");
@@ -42,9 +42,10 @@ function renderFigures(result: Result): string {
   const blocks = [
     [origin],
     warnings,
-    table(summariseAll(result), baseline),
+    table(result),
     describeGrowth(result).map((line) => `- ${line}`),
     versions,
+    omissionsOf(result).map((omission) => `- ${describeOmission(omission)}`),
     failed,
   ];
   return blocks
@@ -53,10 +54,11 @@ function renderFigures(result: Result): string {
     .join("\n\n");
 }
 
-function table(rows: readonly Row[], baseline: string): string[] {
-  const header = headerOf(baseline);
-  const lines = rows.map((row) => [
+function table(result: Result): string[] {
+  const header = headerOf(result.settings.baseline);
+  const lines = summariseAll(result).map((row) => [
     row.job,
+    row.server,
     row.contender,
     `${formatNumber(row.value.median)} ${row.unit}`,
     formatSpread(row.value),
@@ -64,7 +66,7 @@ function table(rows: readonly Row[], baseline: string): string[] {
     `${row.cpu.median.toFixed(2)}${row.cpuIsPerGib ? "/GiB" : ""} ${formatRatio(row.cpuRatio)}`,
     `${row.peakMemoryMib.median.toFixed(0)} ${formatRatio(row.memoryRatio)}`,
   ]);
-  return [header, header.map(() => "---"), ...lines].map(
+  return [header, header.map(() => "---"), ...lines, ...omittedCells(result)].map(
     (cells) => `| ${cells.map((cell) => cell.trim()).join(" | ")} |`,
   );
 }

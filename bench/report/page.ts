@@ -12,7 +12,14 @@ import { type Chart, sectionsOf } from "./charts.ts";
 import { formatNumber, formatRatio, formatSpread, formatSureRatio } from "./figures.ts";
 import { describeGrowth } from "./growth.ts";
 import { METHOD } from "./method.ts";
-import { headerOf, type Row, summariseAll, type Verdict } from "./summary.ts";
+import {
+  headerOf,
+  omissionsOf,
+  omittedCells,
+  type Row,
+  summariseAll,
+  type Verdict,
+} from "./summary.ts";
 import { warningsOf } from "./terminal.ts";
 
 /** Beside the sources: what a browser gets is not compiled. */
@@ -51,7 +58,8 @@ ${verdicts(rows, settings.baseline)}
 <main>
 ${sections.map(({ charts, title }, at) => renderSection(title, charts, at)).join("\n")}
 ${growth(result)}
-<section><h2>All figures</h2>${renderRows(rows, settings.baseline)}</section>
+<section><h2>All figures</h2>${renderRows([rows, omittedCells(result)], settings.baseline)}</section>
+${omissions(result)}
 ${failures(result)}
 <section class="text"><h2>Method</h2>${METHOD.map((text) => `<p>${escapeHtml(text)}</p>`).join("")}</section>
 <section class="text"><h2>What was run</h2>${renderRun(result)}</section>
@@ -119,10 +127,14 @@ function renderSection(title: string, charts: readonly Chart[], section: number)
   return `<section><h2>${escapeHtml(title)}</h2><div class="charts">${figures.join("\n")}</div></section>`;
 }
 
-function renderRows(rows: readonly Row[], baseline: string): string {
+function renderRows(
+  [rows, others]: readonly [readonly Row[], readonly (readonly string[])[]],
+  baseline: string,
+): string {
   const header = headerOf(baseline);
   const body = rows.map((row) => {
     const cells = [
+      row.server,
       row.contender,
       `${formatNumber(row.value.median)} ${row.unit}`,
       formatSpread(row.value),
@@ -130,20 +142,33 @@ function renderRows(rows: readonly Row[], baseline: string): string {
       `${row.cpu.median.toFixed(2)}${row.cpuIsPerGib ? "/GiB" : ""} ${formatRatio(row.cpuRatio)}`,
       `${row.peakMemoryMib.median.toFixed(0)} ${formatRatio(row.memoryRatio)}`,
     ].map((cell, at) =>
-      at === 3 && row.verdict !== undefined
+      at === 4 && row.verdict !== undefined
         ? `<td class="${row.verdict}">${escapeHtml(cell)}</td>`
         : `<td>${escapeHtml(cell)}</td>`,
     );
     return `<tr><th scope="row">${escapeHtml(row.job)}</th>${cells.join("")}</tr>`;
   });
+  const plain = others.map(
+    ([job = "", ...cells]) =>
+      `<tr><th scope="row">${escapeHtml(job)}</th>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join("")}</tr>`,
+  );
   const head = header.map((title) => `<th scope="col">${escapeHtml(title)}</th>`).join("");
-  return `<div class="table" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${body.join("\n")}</tbody></table></div>`;
+  return `<div class="table" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${[...body, ...plain].join("\n")}</tbody></table></div>`;
 }
 
 function growth(result: Result): string {
   const lines = describeGrowth(result);
   if (lines.length === 0) return "";
   return `<section class="text"><h2>What one more costs</h2><ul>${lines.map((line) => `<li>${escapeHtml(line)}</li>`).join("")}</ul></section>`;
+}
+
+function omissions(result: Result): string {
+  const items = omissionsOf(result).map(
+    ({ contender, jobs, reason, server }) =>
+      `<li><b>${escapeHtml(`${contender} on ${server}`)}</b> (${escapeHtml(jobs.join(", "))}): ${escapeHtml(reason)}</li>`,
+  );
+  if (items.length === 0) return "";
+  return `<section class="text"><h2>What does not apply</h2><ul>${items.join("")}</ul></section>`;
 }
 
 function failures({ failures: failed }: Result): string {

@@ -10,6 +10,7 @@ export type Verdict = "better" | "worse" | "even";
 
 export interface Row {
   readonly job: string;
+  readonly server: string;
   readonly contender: string;
   readonly unit: Unit;
   readonly value: Summary;
@@ -27,8 +28,9 @@ export interface Row {
 const GIB = 2 ** 30;
 
 /** Rows in the order in which the run was told of jobs and contenders. */
-export function summariseAll({ measurements, settings }: Result): Row[] {
+export function summariseAll({ jobs, measurements, settings }: Result): Row[] {
   const { baseline, contenders } = settings;
+  const servers = new Map(jobs.map(({ name, server }) => [name, server]));
   const placeOf = (contender: string): number => {
     const place = contenders.indexOf(contender);
     return place === -1 ? contenders.length : place;
@@ -41,7 +43,10 @@ export function summariseAll({ measurements, settings }: Result): Row[] {
       const row = rowOf(own, contender === baseline ? [] : base);
       if (row === undefined) return [];
       // A limit is no contender, that it could be better.
-      return [{ job, contender, ...row, ...(contender === LIMIT && { verdict: undefined }) }];
+      const server = servers.get(job) ?? "";
+      return [
+        { job, server, contender, ...row, ...(contender === LIMIT && { verdict: undefined }) },
+      ];
     });
   });
 }
@@ -74,7 +79,7 @@ const cpuOf = ({ figure, usage }: Measurement): number =>
 function rowOf(
   own: readonly Measurement[],
   base: readonly Measurement[],
-): Omit<Row, "job" | "contender"> | undefined {
+): Omit<Row, "job" | "server" | "contender"> | undefined {
   const [first] = own;
   const value = summarise(own.map(figureOf));
   const cpu = summarise(own.map(cpuOf));
@@ -93,5 +98,39 @@ function rowOf(
 
 /** The columns in which every form of the report shows a row. */
 export function headerOf(baseline: string): readonly string[] {
-  return ["job", "contender", "median", "least – most", `to ${baseline}`, "CPU-s", "peak MiB"];
+  return [
+    ...["job", "server", "contender", "median", "least – most", `to ${baseline}`, "CPU-s"],
+    "peak MiB",
+  ];
+}
+
+/** Contenders that cannot take part in jobs, since they cannot speak with the server. */
+export interface Omission {
+  readonly contender: string;
+  readonly server: string;
+  readonly jobs: readonly string[];
+  readonly reason: string;
+}
+
+export function omissionsOf({ contenders, jobs }: Result): Omission[] {
+  return contenders.flatMap(({ name, notApplicable = {} }) =>
+    Object.entries(notApplicable).flatMap(([server, reason]) => {
+      const on = jobs.filter((job) => job.server === server).map((job) => job.name);
+      return on.length === 0 ? [] : [{ contender: name, server, jobs: on, reason }];
+    }),
+  );
+}
+
+/** The lines of the table for them. */
+export function omittedCells(result: Result): readonly (readonly string[])[] {
+  const blank = headerOf("")
+    .slice(4)
+    .map(() => "");
+  return omissionsOf(result).flatMap(({ contender, jobs, server }) =>
+    jobs.map((job) => [job, server, contender, "not applicable", ...blank]),
+  );
+}
+
+export function describeOmission({ contender, jobs, reason, server }: Omission): string {
+  return `not applicable: ${contender} on ${server} (${jobs.join(", ")}): ${reason}`;
 }

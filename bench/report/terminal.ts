@@ -5,7 +5,15 @@ import { isBusy } from "../machine.ts";
 import type { Measurement, Result } from "../result.ts";
 import { formatNumber, formatRatio, formatSpread, formatSureRatio } from "./figures.ts";
 import { describeGrowth } from "./growth.ts";
-import { headerOf, type Row, summariseAll, type Verdict } from "./summary.ts";
+import {
+  describeOmission,
+  headerOf,
+  omissionsOf,
+  omittedCells,
+  type Row,
+  summariseAll,
+  type Verdict,
+} from "./summary.ts";
 
 const COLOURS = { better: "green", worse: "red", even: "yellow" } as const;
 const MARKS = { better: "▲", worse: "▼", even: "=" } as const;
@@ -36,9 +44,10 @@ export function describeResult(result: Result, paint: Paint): string {
   const notes = result.contenders.flatMap(({ name, note }) =>
     note === undefined ? [] : [`${name}: ${note}`],
   );
+  const omitted = omissionsOf(result).map(describeOmission);
   return [
-    describeRows(rows, settings.baseline, paint),
-    ...[describeGrowth(result), failed, notes, warningsOf(result)].flatMap((lines) =>
+    describeRows([rows, omittedCells(result)], settings.baseline, paint),
+    ...[describeGrowth(result), failed, omitted, notes, warningsOf(result)].flatMap((lines) =>
       lines.length === 0 ? [] : [lines.join("\n")],
     ),
   ].join("\n\n");
@@ -59,10 +68,15 @@ export function warningsOf({ cachesDropped, measurements, settings }: Result): s
   ];
 }
 
-function describeRows(rows: readonly Row[], baseline: string, paint: Paint): string {
+function describeRows(
+  [rows, others]: readonly [readonly Row[], readonly (readonly string[])[]],
+  baseline: string,
+  paint: Paint,
+): string {
   const header = headerOf(baseline);
   const lines = rows.map((row) => [
     row.job,
+    row.server,
     row.contender,
     `${formatNumber(row.value.median)} ${row.unit}`,
     formatSpread(row.value),
@@ -75,7 +89,7 @@ function describeRows(rows: readonly Row[], baseline: string, paint: Paint): str
     (["better", "worse", "even"] as const)
       .map((verdict) => paint(verdict, `${MARKS[verdict]} ${verdict}`))
       .join("  ");
-  return `${legend}\n${renderTable(header, lines)}`;
+  return `${legend}\n${renderTable(header, [...lines, ...others])}`;
 }
 
 function verdictCell({ ratio, verdict }: Row, paint: Paint): string {

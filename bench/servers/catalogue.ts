@@ -9,9 +9,18 @@ import { startNginx } from "./nginx.ts";
 import { ObjectStore } from "./object-store.ts";
 import type { Server } from "./server.ts";
 
-export const SERVER_NAMES = ["nginx", "nginx-tls", "minio", "sandbox", "given"] as const;
+export const SERVER_NAMES = [
+  "nginx",
+  "nginx-tls",
+  "minio",
+  "sandbox",
+  "sandbox-express",
+  "given",
+] as const;
 
 const BUCKET = "bench-bucket";
+/** Its name makes it a directory bucket. */
+const DIRECTORY_BUCKET = "bench--use1-az4--x-s3";
 
 /** A bucket that exists somewhere, on Amazon S3 where there is no URL. */
 export interface GivenBucket {
@@ -59,7 +68,10 @@ export class Servers {
         this.#started.set(name, await startMinio(minioProgram(), BUCKET));
         return;
       case "sandbox":
-        this.#started.set(name, await startSandbox(this.#plan.program, BUCKET));
+        this.#started.set(name, await startSandbox(this.#plan.program, name, BUCKET));
+        return;
+      case "sandbox-express":
+        this.#started.set(name, await startSandbox(this.#plan.program, name, DIRECTORY_BUCKET));
         return;
       case "given":
         this.#started.set(name, givenServer(this.#plan.given));

@@ -39,7 +39,11 @@ export async function startMinio(binary: string, bucket: string): Promise<Server
 }
 
 /** The sandbox of `program`, the main program of mount-s3-ts, with objects in memory. */
-export async function startSandbox(program: string, bucket: string): Promise<Server> {
+export async function startSandbox(
+  program: string,
+  name: "sandbox" | "sandbox-express",
+  bucket: string,
+): Promise<Server> {
   const port = await freePort();
   const child = adopt(
     spawn(process.execPath, [program, "sandbox", "--port", String(port), "--bucket", bucket], {
@@ -50,8 +54,9 @@ export async function startSandbox(program: string, bucket: string): Promise<Ser
   );
   const url = `http://127.0.0.1:${port}`;
   await untilReady(child, url, () => {});
-  const description = "the sandbox of mount-s3-ts, objects in memory";
-  return localStore({ name: "sandbox", description, url, bucket }, () => stop(child));
+  const kind = name === "sandbox" ? "" : ", a directory bucket of S3 Express One Zone";
+  const description = `the sandbox of mount-s3-ts, objects in memory${kind}`;
+  return localStore({ name, description, url, bucket }, () => stop(child));
 }
 
 async function untilReady(child: ChildProcess, url: string, clear: () => void): Promise<void> {

@@ -58,12 +58,19 @@ export class ObjectStore {
 
   async remove(prefix: string): Promise<void> {
     const { bucket, prefix: base } = this.#address;
-    for (;;) {
-      const { Contents: found = [] } = await this.#client.send(
-        new ListObjectsV2Command({ Bucket: bucket, Prefix: base + prefix }),
+    const begin = base + prefix;
+    // Directory buckets list by directories only.
+    const listed = isDirectoryBucket(bucket) ? begin.replace(/[^/]*$/, "") : begin;
+    let token: string | undefined;
+    do {
+      const page = await this.#client.send(
+        new ListObjectsV2Command({ Bucket: bucket, Prefix: listed, ContinuationToken: token }),
       );
-      const objects = found.flatMap(({ Key }) => (Key === undefined ? [] : [{ Key }]));
-      if (objects.length === 0) return;
+      token = page.NextContinuationToken;
+      const objects = (page.Contents ?? []).flatMap(({ Key }) =>
+        Key?.startsWith(begin) ? [{ Key }] : [],
+      );
+      if (objects.length === 0) continue;
       const removal = { Objects: objects, Quiet: true };
       const { Errors: [failed] = [] } = await this.#client.send(
         new DeleteObjectsCommand({ Bucket: bucket, Delete: removal }),
@@ -71,12 +78,16 @@ export class ObjectStore {
       if (failed !== undefined) {
         throw new Error(`cannot remove s3://${bucket}/${failed.Key}: ${failed.Message}`);
       }
-    }
+    } while (token !== undefined);
   }
 
   close(): void {
     this.#client.destroy();
   }
+}
+
+function isDirectoryBucket(name: string): boolean {
+  return name.endsWith("--x-s3");
 }
 
 /** `bytes` bytes, a MiB at a time, no two of which are the same. */

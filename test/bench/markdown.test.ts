@@ -15,7 +15,7 @@ describe("docs/PERFORMANCE.md", () => {
     const published = withFigures(document, result);
     expect(published).toContain("2026-11-21 12:00 UTC, commit abc1234; 2 × Test, 8 GiB, Linux 6.1");
     expect(published).toMatch(
-      /\| seq-read \| mount-s3-ts \| 310 MiB\/s \| 300 – 320 \| \*\*×3\.10/,
+      /\| seq-read \| nginx \| mount-s3-ts \| 310 MiB\/s \| 300 – 320 \| \*\*×3\.10/,
     );
     expect(published).toContain("- mount-s3: mount-s3 1.0");
   });

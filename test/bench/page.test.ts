@@ -87,6 +87,7 @@ test("what a server or a contender says is text, not markup", () => {
   const page = renderPage({
     ...result,
     failures: [{ job: hostile, contender: hostile, round: 0, message: hostile }],
+    contenders: result.contenders.map((each) => ({ ...each, notApplicable: { nginx: hostile } })),
     servers: [{ name: hostile, description: hostile }],
     jobs: result.jobs.map((job) => ({ ...job, description: hostile, group: hostile })),
     machine: { ...result.machine, commit: hostile },

@@ -21,8 +21,10 @@ const result = resultOf({
 describe("the table", () => {
   test("has medians, spread, and the ratio to the baseline with its interval and verdict", () => {
     const text = describeResult(result, painted);
-    expect(text).toMatch(/seq-read +mount-s3-ts +310 MiB\/s +300 – 320 +<better>▲ ×3\.10 \(\d/);
-    expect(text).toMatch(/seq-read +mount-s3 +100 MiB\/s +99\.0 – 101 +0\.50 +100$/m);
+    expect(text).toMatch(
+      /seq-read +nginx +mount-s3-ts +310 MiB\/s +300 – 320 +<better>▲ ×3\.10 \(\d/,
+    );
+    expect(text).toMatch(/seq-read +nginx +mount-s3 +100 MiB\/s +99\.0 – 101 +0\.50 +100$/m);
   });
 
   test("has CPU-seconds for each GiB where bytes were moved", () => {
@@ -42,6 +44,20 @@ describe("the table", () => {
     expect(text).toContain("FAILED ls goofys: it ended");
     expect(text).toContain("mount-s3: stores late");
   });
+});
+
+test("who cannot speak with a server is not applicable there, and the reason is told", () => {
+  const unable = {
+    ...result,
+    contenders: result.contenders.map((each) => ({
+      ...each,
+      ...(each.name === "mount-s3" && { notApplicable: { minio: "later", nginx: "no sessions" } }),
+    })),
+  };
+  const text = describeResult(unable, plain);
+  expect(text).toMatch(/^seq-read +nginx +mount-s3 +not applicable$/m);
+  expect(text).toContain("not applicable: mount-s3 on nginx (seq-read): no sessions");
+  expect(text).not.toContain("later");
 });
 
 describe("warnings", () => {

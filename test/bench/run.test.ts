@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -61,8 +61,32 @@ test("measures every job in every round, and leaves nothing mounted", {
   }
   expect(result.contenders[0]?.command).toMatch(/--endpoint-url http:\/\/127\.0\.0\.1:\d+ /);
   expect(result.servers).toEqual([expect.objectContaining({ name: "sandbox" })]);
-  expect(output).toMatch(/first-byte +mount-s3-ts +[\d.]+ ms/);
+  expect(output).toMatch(/first-byte +sandbox +mount-s3-ts +[\d.]+ ms/);
   expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(directory);
+});
+
+test("measures on a directory bucket, where who cannot is not applicable", {
+  timeout: 240_000,
+}, async () => {
+  const out = join(directory, "express.json");
+  // Found like any other, and never started.
+  const goofys = join(directory, "goofys");
+  writeFileSync(goofys, "#!/bin/sh\necho goofys 0\n", { mode: 0o755 });
+  const { output, status } = await bench([
+    ...["--jobs", "rename,rename-16,create-1b@sandbox-express", "--sizes", "tiny", "--rounds", "1"],
+    ...["--contenders", "mount-s3-ts,goofys", "--dir", directory, "--out", out],
+  ]);
+  expect(status, output).toBe(0);
+  const { failures, measurements, servers } = readResult(out);
+  expect(failures).toEqual([]);
+  expect(measurements.map(({ job, contender }) => [job, contender])).toEqual([
+    ["rename", "mount-s3-ts"],
+    ["rename-16", "mount-s3-ts"],
+    ["create-1b@sandbox-express", "mount-s3-ts"],
+  ]);
+  expect(measurements[0]?.figure.latencyMs).toBeDefined();
+  expect(servers).toEqual([expect.objectContaining({ name: "sandbox-express" })]);
+  expect(output).toMatch(/^rename-16 +sandbox-express +goofys +not applicable$/m);
 });
 
 test("goes on where a run ended, and compares", { timeout: 180_000 }, async () => {
