@@ -18,7 +18,7 @@ npm run model -- [--commands N] [--mounted N] [--seed N] [--only VARIANT] [--pat
   --mounted N      operations on a kernel mount over the embedded endpoint (one for 40 in process;
                    5000 with --commands 0)
   --seed N         where chance begins; another one each time when absent, and always printed
-  --only VARIANT   one way of mounting, by its name
+  --only VARIANT   one way of mounting, by its name, or several, by how their names begin
   --path PATH      one sequence of the seed, as a failure names it
 
 A difference is made as short as can be before it is told: in process that takes seconds, on a mount up to six
@@ -27,6 +27,7 @@ minutes. To see it again takes one run of the shortest sequence, which is second
   npm run model                                       some minutes
   npm run model -- --commands 2000000 --seed 7        an hour or two, and the same again another time
   npm run model -- --commands 0 --mounted 20000       only on a kernel mount
+  npm run model -- --only "a directory bucket"        only on S3 Express One Zone, as the sandbox has it
   npm run model -- --mounted 0 --seed 7 --path 12:0:3 --only alone
                                                       what a failure prints
 

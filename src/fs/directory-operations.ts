@@ -175,7 +175,7 @@ class DirectoryReader {
       const listed = listing.next();
       if (listed === "wait" || listed === "end") return listed;
       const inode = this.#core.superblock.admit(this.directory, listing, listed);
-      if (inode !== undefined) return { name: listed.name, inode };
+      if (inode !== undefined && !listed.isRepeated) return { name: listed.name, inode };
     }
   }
 

@@ -12,7 +12,8 @@
  * later. Such objects are held back until the listing has passed the place.
  *
  * Directory buckets list in no order, and may list a name twice. There, names are told as they come,
- * those that only this mount has at the end; an object is hidden by a directory of the same page.
+ * those that only this mount has at the end. An object is hidden by a directory of the same page; one
+ * whose name was a directory's when last seen is held back to the end.
  */
 
 import type { ListPage, ObjectInfo } from "../s3/index.ts";
@@ -32,6 +33,8 @@ export interface Listed {
   /** What the name stood for here when the listing began, if S3's listing did not have it. */
   readonly local?: Inode;
   readonly page: Page | undefined;
+  /** A directory whose name was told before: it is not to be told again, but is what S3 has. */
+  readonly isRepeated?: true;
 }
 
 export interface Page {
@@ -228,12 +231,19 @@ export class DirectoryListing {
       this.#objectIndex++;
       const name = object.key.slice(this.#prefix.length);
       const isHidden = this.#localDirectories.has(name) || page.directorySet.has(`${name}/`);
-      return isHidden ? "hidden" : this.#once({ name, object, page });
+      if (isHidden) return "hidden";
+      const listed: Listed = { name, object, page };
+      const wasDirectory = this.#options.directory.children.get(name)?.kind === "directory";
+      if (!wasDirectory || page.nextToken === undefined) return this.#once(listed);
+      this.#held.push(listed);
+      return "hidden";
     }
     const directory = page.directories[this.#directoryIndex];
     if (directory !== undefined) {
       this.#directoryIndex++;
-      return this.#once({ name: directory.slice(0, -1), page });
+      const listed: Listed = { name: directory.slice(0, -1), page };
+      const once = this.#once(listed);
+      return once === "hidden" ? { ...listed, isRepeated: true } : once;
     }
     const local = page.nextToken === undefined ? this.#locals[this.#localIndex] : undefined;
     if (local === undefined) return undefined;
@@ -261,10 +271,15 @@ export class DirectoryListing {
     const released: Listed[] = [];
     for (const listed of this.#held) {
       if (page?.directorySet.has(`${listed.name}/`) === true) continue;
-      (page !== undefined && isInDoubt(listed.name, page) ? stillHeld : released).push(listed);
+      if (page !== undefined && this.#isInDoubt(listed.name, page)) stillHeld.push(listed);
+      else if (this.#options.isOrdered || this.#once(listed) !== "hidden") released.push(listed);
     }
     this.#held = stillHeld;
     this.#released = released.reverse();
+  }
+
+  #isInDoubt(name: string, page: Page): boolean {
+    return this.#options.isOrdered ? isInDoubt(name, page) : page.nextToken !== undefined;
   }
 
   /** Where the listing is: undefined before its first page. */

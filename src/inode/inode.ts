@@ -118,6 +118,8 @@ export class DirectoryInode {
   isRemovalDue: boolean = false;
   /** Requests under way that delete a key in it: it exists until they are answered, whatever S3 says. */
   deletions = 0;
+  /** While it is local: S3 may list it, and perhaps for nothing but what was being uploaded into it. */
+  mayBeStored: boolean = false;
   /** The count of local changes when this mount stored something in it: older answers may lack it. */
   storedAtChange = 0;
 

@@ -21,6 +21,7 @@ export class Listings {
   readonly #log: Log;
   readonly #sightings: Sightings;
   readonly #isOrdered: boolean;
+  readonly #onFound: (parent: DirectoryInode, name: string) => void;
   #invalidNameSeen: boolean = false;
 
   constructor(options: {
@@ -28,7 +29,10 @@ export class Listings {
     readonly log: Log;
     readonly sightings: Sightings;
     readonly directoryBucket?: DirectoryBucket | undefined;
+    /** Told of each name of which the kernel may believe something else. */
+    readonly onFound?: (parent: DirectoryInode, name: string) => void;
   }) {
+    this.#onFound = options.onFound ?? (() => {});
     this.#isOrdered = options.directoryBucket === undefined;
     this.#store = options.store;
     this.#log = options.log;
@@ -62,7 +66,11 @@ export class Listings {
     const changed = listing.changeOf(name);
     if (changed !== undefined && changed > page.change) return current;
     const seenAtMs = page.arrivedAtMs;
-    if (object === undefined) return this.#sightings.seeDirectory(directory, name, seenAtMs);
+    if (object === undefined) {
+      // The kernel was just told of a file.
+      if (listed.isRepeated && current?.kind === "file") this.#onFound(directory, name);
+      return this.#sightings.seeDirectory(directory, name, seenAtMs);
+    }
     const toldAtMs = this.#toldAtMs(page);
     return this.#sightings.seeObject(directory, name, {
       object,

@@ -46,6 +46,11 @@ export async function askForDirectory(store: Store, prefix: string): Promise<boo
   return page.objects.length > 0 || page.commonPrefixes.length > 0;
 }
 
+/** One LIST: whether a key begins with `prefix`, of whatever is stored and not just being uploaded. */
+export async function isStored(store: Store, prefix: string): Promise<boolean> {
+  return (await askForContent(store, prefix)) !== "nothing";
+}
+
 /**
  * One LIST of a directory that should be empty. A "marker" is an empty object of the directory's own
  * name; one with content, which nobody can see in the mount, is more than that.

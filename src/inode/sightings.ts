@@ -20,7 +20,7 @@ import {
 } from "./inode.ts";
 import { InodeTable } from "./inode-table.ts";
 import { type Lifetimes, lifetimesOf, type MetadataTtl } from "./metadata-ttl.ts";
-import type { Answer } from "./question.ts";
+import type { Answer, DirectoryBucket } from "./question.ts";
 
 /** What S3 said, and the count of local changes when it was asked: of later ones it knows nothing. */
 interface Told {
@@ -36,6 +36,8 @@ export class Sightings {
   /** Told of each key whose meaning this mount changed. */
   readonly #onChange: (key: string) => void;
   readonly #onFound: (parent: DirectoryInode, name: string) => void;
+  /** Whether S3 lists a directory also for what is being uploaded into it, by this mount as well. */
+  readonly #listsUploads: boolean;
   #changeCount = 0;
 
   constructor(options: {
@@ -46,7 +48,9 @@ export class Sightings {
     readonly onChange: (key: string) => void;
     /** Told of each name that S3 has, although the kernel may still believe that it is missing. */
     readonly onFound?: (parent: DirectoryInode, name: string) => void;
+    readonly directoryBucket?: DirectoryBucket | undefined;
   }) {
+    this.#listsUploads = options.directoryBucket !== undefined;
     this.table = new InodeTable(options.prefix);
     this.lifetimes = lifetimesOf(options.ttl, options.negativeTtl);
     this.now = options.now;
@@ -84,7 +88,14 @@ export class Sightings {
     let directory: DirectoryInode;
     if (child?.kind === "directory") {
       directory = child;
-      if (directory.state.status === "local") this.#markShared(directory, seenAtMs);
+      if (directory.state.status === "local") {
+        if (this.#listsUploads && (directory.mayBeStored || this.#hasUnlisted(directory))) {
+          directory.mayBeStored = true;
+          directory.completeUntilMs = 0;
+        } else {
+          this.#markShared(directory, seenAtMs);
+        }
+      }
       // Unless it was emptied since it was seen, for all that is known here.
       if (!this.isUnlisted(directory)) {
         parent.unlisted.delete(name);
@@ -179,6 +190,7 @@ export class Sightings {
     let stored = directory;
     while (stored.state.status === "local") {
       stored.state = { status: "remote" };
+      stored.mayBeStored = false;
       stored.validUntilMs = seenAtMs + this.lifetimes.directoryMs;
       // Not while something local is inside, which keeps it whatever happens to its keys.
       if (stored.unlisted.size === 0) stored.parent.unlisted.delete(stored.name);
@@ -264,8 +276,12 @@ export class Sightings {
     if (child.state.status === "local") return true;
     if (child.kind === "file") return false;
     if (child.deletions > 0 || child.emptiedUntilMs > this.now()) return true;
-    for (const grandchild of child.unlisted.values()) {
-      if (this.isUnlisted(grandchild)) return true;
+    return this.#hasUnlisted(child);
+  }
+
+  #hasUnlisted(directory: DirectoryInode): boolean {
+    for (const child of directory.unlisted.values()) {
+      if (this.isUnlisted(child)) return true;
     }
     return false;
   }

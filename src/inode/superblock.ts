@@ -22,6 +22,7 @@ import {
   askForFile,
   askForName,
   type DirectoryBucket,
+  isStored,
   type Store,
 } from "./question.ts";
 import { exists, notEmpty, remoteDirectory, stale } from "./refusals.ts";
@@ -40,7 +41,7 @@ export interface SuperblockOptions {
   readonly log: Log;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Told of each name that S3 has, although the kernel may still believe that it is missing. */
+  /** Told of each name that S3 has, although the kernel may still believe that it is missing, or a file. */
   readonly onFound?: (parent: DirectoryInode, name: string) => void;
 }
 
@@ -196,6 +197,7 @@ export class Superblock {
   abandon(file: FileInode): void {
     this.#sightings.setGone(file);
     file.parent.completeUntilMs = 0;
+    file.parent.mayBeStored = file.parent.state.status === "local";
     this.table.detach(file);
   }
 
@@ -214,6 +216,9 @@ export class Superblock {
    * has emptied or that nothing but a marker makes, which is deleted.
    */
   async removeDirectory(directory: DirectoryInode, mayDelete: boolean): Promise<void> {
+    if (directory.mayBeStored && (await isStored(this.#store, directory.prefix))) {
+      this.#sightings.markStored(directory, this.#now());
+    }
     this.#checkEmpty(directory);
     if (directory.state.status === "remote") {
       if (!mayDelete) throw remoteDirectory(directory);

@@ -14,7 +14,7 @@ import {
   type S3ErrorKind,
 } from "../../src/s3/index.ts";
 
-type Verb = "head" | "list" | "delete" | "get" | "put";
+type Verb = "head" | "list" | "delete" | "get" | "put" | "rename";
 
 const OPERATIONS = {
   head: "HeadObject",
@@ -22,6 +22,7 @@ const OPERATIONS = {
   delete: "DeleteObject",
   get: "GetObject",
   put: "PutObject",
+  rename: "RenameObject",
 } as const satisfies Record<Verb, string>;
 
 interface StoredObject {
@@ -34,6 +35,8 @@ export class MemoryBucket {
   /** "head a/b", in the order in which they came. */
   requests: string[] = [];
   pageKeysMax = 1000;
+  /** Keys that are being uploaded. */
+  readonly uploading = new Set<string>();
   /** Some servers do not know the parameter. */
   honoursStartAfter: boolean = true;
   readonly #now: () => number;
@@ -115,19 +118,19 @@ export class MemoryBucket {
   }
 
   async head(key: string): Promise<ObjectInfo> {
-    await this.#begin("head", key);
-    return this.#find("head", key).info;
+    await this.begin("head", key);
+    return this.find("head", key).info;
   }
 
   async list(request: ListRequest): Promise<ListPage> {
     // S3 answers with the state at some time during the request: here, at its end.
-    await this.#begin("list", request.prefix);
-    const page = this.#page(request);
+    await this.begin("list", request.prefix);
+    const page = this.page(request);
     await this.#pagesOnTheWay?.promise;
     return page;
   }
 
-  #page(request: ListRequest): ListPage {
+  protected page(request: ListRequest): ListPage {
     const { prefix, delimiter } = request;
     const keysMax = Math.min(request.maxKeys ?? 1000, this.pageKeysMax);
     const keys = this.#keys();
@@ -148,38 +151,38 @@ export class MemoryBucket {
       if (objects.length + commonPrefixes.length === keysMax) {
         return { objects, commonPrefixes, continuationToken: key };
       }
-      if (common === undefined) objects.push(this.#find("list", key).info);
+      if (common === undefined) objects.push(this.find("list", key).info);
       else commonPrefixes.push(common);
     }
     return { objects, commonPrefixes, continuationToken: undefined };
   }
 
   async delete(key: string): Promise<void> {
-    await this.#begin("delete", key);
+    await this.begin("delete", key);
     this.remove(key);
   }
 
   async get(key: string, etag: string): Promise<Uint8Array> {
-    await this.#begin("get", key);
-    const { info, bytes } = this.#find("get", key);
-    if (info.etag !== etag) throw this.#error("precondition-failed", "get", key);
+    await this.begin("get", key);
+    const { info, bytes } = this.find("get", key);
+    if (info.etag !== etag) throw this.error("precondition-failed", "get", key);
     return bytes;
   }
 
   async put(key: string, bytes: Uint8Array, ifNoneMatch: "*" | undefined): Promise<ObjectInfo> {
-    await this.#begin("put", key);
+    await this.begin("put", key);
     if (ifNoneMatch !== undefined && this.objects.has(key)) {
-      throw this.#error("precondition-failed", "put", key);
+      throw this.error("precondition-failed", "put", key);
     }
     return this.store(key, bytes);
   }
 
-  async #begin(verb: Verb, key: string): Promise<void> {
+  protected async begin(verb: Verb, key: string): Promise<void> {
     this.requests.push(`${verb} ${key}`);
     const failure = this.#failures.findIndex((planned) => planned.verb === verb);
     const planned = failure === -1 ? undefined : this.#failures.splice(failure, 1)[0];
     await this.#held.get(verb)?.promise;
-    if (planned !== undefined) throw this.#error(planned.kind, verb, key);
+    if (planned !== undefined) throw this.error(planned.kind, verb, key);
   }
 
   #keys(): string[] {
@@ -189,13 +192,13 @@ export class MemoryBucket {
     return this.#sortedKeys;
   }
 
-  #find(verb: Verb, key: string): StoredObject {
+  protected find(verb: Verb, key: string): StoredObject {
     const object = this.objects.get(key);
-    if (object === undefined) throw this.#error("not-found", verb, key);
+    if (object === undefined) throw this.error("not-found", verb, key);
     return object;
   }
 
-  #error(kind: S3ErrorKind, verb: Verb, key: string): S3Error {
+  protected error(kind: S3ErrorKind, verb: Verb, key: string): S3Error {
     return new S3Error("the test says so", {
       kind,
       operation: OPERATIONS[verb],

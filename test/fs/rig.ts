@@ -18,6 +18,7 @@ import type { ObjectReader } from "../../src/read/index.ts";
 import type { Stored } from "../../src/s3/index.ts";
 import { type Upload, WriteError } from "../../src/write/index.ts";
 import { MemoryBucket } from "./memory-bucket.ts";
+import { MemoryDirectoryBucket } from "./memory-directory-bucket.ts";
 
 export const ROOT = 1;
 /** The process that the tests are, and one that it forked. */
@@ -41,10 +42,14 @@ export interface Rig {
   advance(ms: number): void;
 }
 
-export function rig(options: Partial<FileSystemOptions> = {}): Rig {
+export function rig(
+  options: Partial<FileSystemOptions> = {},
+  bucketKind: "general purpose" | "directory" = "general purpose",
+): Rig {
   let nowMs = 1_700_000_000_000;
   const now = (): number => nowMs;
-  const bucket = new MemoryBucket(now);
+  const directoryBucket = bucketKind === "directory" ? new MemoryDirectoryBucket(now) : undefined;
+  const bucket = directoryBucket ?? new MemoryBucket(now);
   const lines: string[] = [];
   const invalidated: string[] = [];
   let dropping = Promise.resolve();
@@ -52,6 +57,7 @@ export function rig(options: Partial<FileSystemOptions> = {}): Rig {
   const readers: { closed: boolean }[] = [];
   const fs = createFileSystem({
     store: bucket,
+    directoryBucket,
     openReader: ({ key, etag }) => {
       const reader = new MemoryReader(bucket, key, etag);
       readers.push(reader);
@@ -157,18 +163,25 @@ class MemoryUpload implements Upload {
   }
 
   write(offset: number, data: Uint8Array): number {
+    this.#bucket.uploading.delete(this.#key);
     if (offset !== this.bytesWritten) throw new WriteError("out-of-order", `offset ${offset}`);
     if (offset + data.length > UPLOAD_BYTES_MAX) throw new WriteError("too-large", "too much");
+    this.#bucket.uploading.add(this.#key);
     this.#chunks.push(data.slice());
     this.bytesWritten += data.length;
     return data.length;
   }
 
   async complete(): Promise<Stored> {
-    return await this.#bucket.put(this.#key, Buffer.concat(this.#chunks), this.#ifNoneMatch);
+    try {
+      return await this.#bucket.put(this.#key, Buffer.concat(this.#chunks), this.#ifNoneMatch);
+    } finally {
+      this.#bucket.uploading.delete(this.#key);
+    }
   }
 
   async abort(): Promise<void> {
+    this.#bucket.uploading.delete(this.#key);
     this.isAborted = true;
   }
 }

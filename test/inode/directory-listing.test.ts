@@ -24,6 +24,7 @@ async function readAll(superblock: Superblock, directory: DirectoryInode): Promi
       continue;
     }
     const inode = superblock.admit(directory, listing, listed);
+    if (listed.isRepeated) continue;
     if (inode !== undefined) found.push(inode.kind === "file" ? listed.name : `${listed.name}/`);
   }
   listing.close();

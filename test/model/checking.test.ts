@@ -9,7 +9,7 @@ import { LATER_MS } from "./subject.ts";
 import { TreeModel } from "./tree-model.ts";
 
 const MOUNT = { allowDelete: false, allowOverwrite: true, readOnly: false };
-const TIMES = { directoryMs: 1000, laterMs: LATER_MS };
+const RULES = { directoryMs: 1000, laterMs: LATER_MS, isDirectoryBucket: false };
 
 /** A model of a mount on which files can be deleted, beside a mount on which they cannot. */
 function wrong(seen: string[][]) {
@@ -18,7 +18,7 @@ function wrong(seen: string[][]) {
     sequences.alone({ stepsMax: 60, ownsProcess: true }),
     async (keys, steps) => {
       const subject = new InMemorySubject(MOUNT, { pageKeysMax: 5 });
-      const model = new TreeModel({ ...MOUNT, ...TIMES, allowDelete: true }, keys);
+      const model = new TreeModel({ ...MOUNT, ...RULES, allowDelete: true }, keys);
       seen.push(model.trace);
       await tellingSteps(model, "", async () => {
         for (const [key, content] of keys) await subject.store(key, content);

@@ -30,10 +30,12 @@ export interface Check {
   readonly timeoutMs: number;
 }
 
-/** Those variants that are wanted: all of them, or the one that is named. */
+/** Those variants that are wanted: all of them, the one that is named, or those whose names begin so. */
 export function chosen<T extends { readonly name: string }>(variants: readonly T[]): readonly T[] {
   if (MODEL_ONLY === undefined) return variants;
-  const found = variants.filter(({ name }) => name === MODEL_ONLY);
+  const named = variants.filter(({ name }) => name === MODEL_ONLY);
+  if (named.length > 0) return named;
+  const found = variants.filter(({ name }) => name.startsWith(`${MODEL_ONLY},`));
   if (found.length > 0) return found;
   const names = variants.map(({ name }) => JSON.stringify(name)).join(", ");
   throw new Error(`no variant is named ${JSON.stringify(MODEL_ONLY)}; there are ${names}`);

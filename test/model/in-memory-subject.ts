@@ -3,6 +3,7 @@
 import type { FileSystemOptions } from "../../src/fs/index.ts";
 import { errnoOf } from "../../src/fs/index.ts";
 import { compareKeys } from "../../src/inode/name.ts";
+import { MemoryDirectoryBucket } from "../fs/memory-directory-bucket.ts";
 import { list, type Rig, ROOT, rig, walk } from "../fs/rig.ts";
 import { InProcessFile } from "../rigs/in-process-file.ts";
 import { InProcessTree } from "../rigs/in-process-tree.ts";
@@ -23,8 +24,11 @@ export class InMemorySubject implements Subject {
   readonly #directories = new Set<number>();
   #inoMax = 0;
 
-  constructor(options: Partial<FileSystemOptions>, bucket: { readonly pageKeysMax: number }) {
-    this.#rig = rig(options);
+  constructor(
+    options: Partial<FileSystemOptions>,
+    bucket: { readonly pageKeysMax: number; readonly isDirectoryBucket?: boolean },
+  ) {
+    this.#rig = rig(options, bucket.isDirectoryBucket ? "directory" : "general purpose");
     this.#rig.bucket.pageKeysMax = bucket.pageKeysMax;
     this.#walk = new KernelWalk({ operations: this.#rig.operations, errnoOf });
     this.tree = new InProcessTree(this.#walk, "");
@@ -68,21 +72,32 @@ export class InMemorySubject implements Subject {
     // The release has been waited for.
   }
 
-  /** What a listing says; looking its names up must lead to the same inodes. */
+  /**
+   * What a listing says; looking its names up must lead to the same inodes, except that a listing in no
+   * order may have told of an object before it came to the directory of its name.
+   */
   async list(directory: string): Promise<readonly Listed[]> {
     const ino = directory === "" ? ROOT : (await walk(this.#rig, directory)).attributes.ino;
     const entries = await list(this.#rig, ino, { plus: true, replyEntriesMax: REPLY_ENTRIES });
     const listed: Listed[] = [];
     for (const { name, kind, entry, ino: listedIno } of entries) {
-      const found = await this.#rig.fs.lookup(ino, name);
-      if (found.attributes.ino !== listedIno) {
+      const { attributes: found } = await this.#rig.fs.lookup(ino, name);
+      const path = directory === "" ? name : `${directory}/${name}`;
+      const isOutdone = kind === "file" && found.kind === "directory" && this.#mayHaveBoth(path);
+      if (!isOutdone && found.ino !== listedIno) {
         throw new Error(`${name} is listed as inode ${listedIno} and found as another`);
       }
-      if (kind === "directory") this.#directories.add(listedIno);
-      this.#inoMax = Math.max(this.#inoMax, listedIno);
-      listed.push({ name, kind, ino: listedIno, sizeBytes: entry?.attributes.sizeBytes ?? 0 });
+      if (found.kind === "directory") this.#directories.add(found.ino);
+      this.#inoMax = Math.max(this.#inoMax, found.ino, listedIno);
+      const sizeBytes = isOutdone ? 0 : (entry?.attributes.sizeBytes ?? 0);
+      listed.push({ name, kind: found.kind, ino: found.ino, sizeBytes });
     }
     return listed;
+  }
+
+  #mayHaveBoth(path: string): boolean {
+    const { bucket } = this.#rig;
+    return bucket instanceof MemoryDirectoryBucket && bucket.objects.has(path);
   }
 
   /** Ends it as an unmount does; what is left then. */

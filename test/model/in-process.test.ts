@@ -29,8 +29,14 @@ interface Variant {
   readonly rules: Rules;
 }
 
-const FREE = { readOnly: false, allowDelete: true, allowOverwrite: true };
-const STRICT = { readOnly: false, allowDelete: false, allowOverwrite: false };
+const FREE = {
+  readOnly: false,
+  allowDelete: true,
+  allowOverwrite: true,
+  isDirectoryBucket: false,
+};
+const STRICT = { ...FREE, allowDelete: false, allowOverwrite: false };
+const EXPRESS = { ...FREE, isDirectoryBucket: true };
 
 const MINIMAL = { directoryMs: 1000, laterMs: LATER_MS };
 const MINUTE = { directoryMs: 60_000, laterMs: 120_000 };
@@ -75,6 +81,36 @@ const VARIANTS: readonly Variant[] = [
     ttl: minimal,
     rules: { ...MINIMAL, ...FREE, readOnly: true },
   },
+  {
+    name: "a directory bucket, alone",
+    sequence: "alone",
+    ttl: minimal,
+    rules: { ...MINIMAL, ...EXPRESS },
+  },
+  {
+    name: "a directory bucket, alone, believing for a minute",
+    sequence: "alone",
+    ttl: minute,
+    rules: { ...MINUTE, ...EXPRESS },
+  },
+  {
+    name: "a directory bucket, alone, replacing nothing",
+    sequence: "alone",
+    ttl: minimal,
+    rules: { ...MINIMAL, ...EXPRESS, allowOverwrite: false },
+  },
+  {
+    name: "a directory bucket, shared with others",
+    sequence: "shared",
+    ttl: minimal,
+    rules: { ...MINIMAL, ...EXPRESS },
+  },
+  {
+    name: "a directory bucket, shared with others, each change a while ago, believing for a minute",
+    sequence: "shared",
+    ttl: minute,
+    rules: { ...MINUTE, ...EXPRESS },
+  },
 ];
 
 describe("the mount shows what the model shows, whatever happens", () => {
@@ -106,10 +142,10 @@ async function runOne(
   },
 ): Promise<void> {
   const { keys, pageKeysMax, steps } = drawn;
-  const { allowDelete, allowOverwrite, readOnly } = rules;
+  const { allowDelete, allowOverwrite, isDirectoryBucket, readOnly } = rules;
   const subject = new InMemorySubject(
     { allowDelete, allowOverwrite, readOnly, metadataTtl: ttl },
-    { pageKeysMax },
+    { pageKeysMax, isDirectoryBucket },
   );
   const model = new TreeModel(rules, keys);
   await tellingSteps(model, `, listed by ${pageKeysMax}`, async () => {

@@ -4,11 +4,12 @@
  */
 
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, test } from "vitest";
+import { describe, onTestFinished, test } from "vitest";
 import { KernelRig } from "../rigs/kernel-rig.ts";
 import type { Mounted } from "../rigs/rig.ts";
 import { SandboxProcess } from "../rigs/sandbox-process.ts";
 import { Scratch } from "../rigs/scratch.ts";
+import { DIRECTORY_BUCKET } from "../scenarios/rigs.ts";
 import { check, chosen, isReplay, making, tellingSteps } from "./checking.ts";
 import { closeHandle } from "./commands.ts";
 import { MountedSubject } from "./mounted-subject.ts";
@@ -24,8 +25,12 @@ const STEPS_MAX = 40;
 const RUNS_PER_STEP = 1 / 6;
 const FREE = { allowDelete: true, allowOverwrite: true, readOnly: false };
 
+/** Of the sessions of a directory bucket, so that many end while the model runs. */
+const SESSION_MS = 3000;
+
 interface Variant {
   readonly name: string;
+  readonly isDirectoryBucket: boolean;
   readonly sequence: "alone" | "shared";
   readonly ttl: "minimal" | number;
   /** Of the steps that are wanted; where others are at work, each takes more than a second. */
@@ -33,23 +38,50 @@ interface Variant {
 }
 
 const VARIANTS: readonly Variant[] = [
-  { name: "alone, believing for an hour", sequence: "alone", ttl: 3600, share: 3 / 4 },
-  { name: "shared with others", sequence: "shared", ttl: "minimal", share: 1 / 4 },
+  {
+    name: "alone, believing for an hour",
+    isDirectoryBucket: false,
+    sequence: "alone",
+    ttl: 3600,
+    share: 1 / 2,
+  },
+  {
+    name: "shared with others",
+    isDirectoryBucket: false,
+    sequence: "shared",
+    ttl: "minimal",
+    share: 1 / 12,
+  },
+  {
+    name: "a directory bucket, alone, believing for an hour",
+    isDirectoryBucket: true,
+    sequence: "alone",
+    ttl: 3600,
+    share: 3 / 8,
+  },
+  {
+    name: "a directory bucket, shared with others",
+    isDirectoryBucket: true,
+    sequence: "shared",
+    ttl: "minimal",
+    share: 1 / 24,
+  },
 ];
 
-describe("a kernel mount shows what the model shows, whatever happens", () => {
-  let rig: KernelRig;
-  beforeAll(async () => {
-    rig = await KernelRig.start(new Scratch(), await SandboxProcess.start());
-  });
-  afterAll(async () => {
-    await rig.close();
-  });
+async function startRig({ isDirectoryBucket }: Variant): Promise<KernelRig> {
+  if (!isDirectoryBucket) return KernelRig.start(new Scratch(), await SandboxProcess.start());
+  const sandbox = await SandboxProcess.start({ buckets: [DIRECTORY_BUCKET] });
+  await sandbox.turn({ sessionMs: SESSION_MS });
+  return KernelRig.start(new Scratch(), sandbox, [], DIRECTORY_BUCKET);
+}
 
+describe("a kernel mount shows what the model shows, whatever happens", () => {
   const timeoutMs = 180_000 + STEPS_WANTED * 100;
   test.each(chosen(VARIANTS))("$name", { timeout: timeoutMs }, async (variant) => {
     const stepsMin = Math.ceil(STEPS_WANTED * variant.share);
     const runs = Math.ceil((stepsMin / DIRECTORIES) * RUNS_PER_STEP);
+    const rig = await startRig(variant);
+    onTestFinished(() => rig.close());
     const mounted = await rig.mount({ ...FREE, metadataTtl: variant.ttl });
     try {
       await making(stepsMin, async () => {
@@ -73,10 +105,11 @@ describe("a kernel mount shows what the model shows, whatever happens", () => {
 });
 
 /** In `directory` of the mount, so that many run at once. */
-function propertyIn(mounted: Mounted, directory: string, { sequence, ttl }: Variant) {
+function propertyIn(mounted: Mounted, directory: string, variant: Variant) {
+  const { isDirectoryBucket, sequence, ttl } = variant;
   let run = 0;
   const directoryMs = ttl === "minimal" ? 1000 : ttl * 1000;
-  const rules = { ...FREE, directoryMs, laterMs: LATER_MS };
+  const rules = { ...FREE, isDirectoryBucket, directoryMs, laterMs: LATER_MS };
   return fc.asyncProperty(
     someKeys,
     sequences[sequence]({ stepsMax: STEPS_MAX, ownsProcess: false }),

@@ -121,7 +121,7 @@ function writerOf(path: string): WriterModel {
 }
 
 function readerOf(path: string, content: string): ReaderModel {
-  return { kind: "reader", path, content, identity: "current", use: "active" };
+  return { kind: "reader", path, at: path, content, identity: "current", use: "active" };
 }
 
 function keep(

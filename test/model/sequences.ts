@@ -4,6 +4,7 @@ import fc from "fast-check";
 
 import * as commands from "./commands.ts";
 import { open } from "./opening.ts";
+import { rename } from "./renaming.ts";
 
 const name = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom("a", "b") },
@@ -65,7 +66,8 @@ const within: fc.Arbitrary<commands.Step>[] = [
   path.map(commands.removeDirectory),
   path.map(commands.unlink),
   path.map(commands.unlink),
-  fc.tuple(path, path).map(([from, to]) => commands.rename(from, to)),
+  fc.tuple(path, path).map(([from, to]) => rename(from, to)),
+  fc.tuple(path, path).map(([from, to]) => rename(from, to)),
   fc
     .tuple(path, fc.constantFrom("times" as const, "mode" as const))
     .map(([p, what]) => commands.setAttributes(p, what)),
@@ -85,6 +87,7 @@ const alone: fc.Arbitrary<commands.Step>[] = [
   pick.map(commands.closeCopy),
   fc.constant(null).map(commands.forget),
   pick.map(commands.closeDuplicate),
+  fc.tuple(path, path).map(([from, to]) => rename(from, to, 1)),
 ];
 
 const passing = fc.constantFrom(50, 500, 2000).map(commands.pass);

@@ -10,6 +10,8 @@ export interface Rules {
   readonly readOnly: boolean;
   readonly allowDelete: boolean;
   readonly allowOverwrite: boolean;
+  /** Whether the bucket is a directory bucket, which renames and lists in no order. */
+  readonly isDirectoryBucket: boolean;
   /** How long a directory that this mount emptied stays. */
   readonly directoryMs: number;
   /** Longer than anything is believed, so that the mount may not rely on what it knew. */
@@ -31,7 +33,10 @@ export interface WriterModel {
 
 export interface ReaderModel {
   readonly kind: "reader";
+  /** As it was opened: the key that is read. */
   readonly path: string;
+  /** What its inode is called by now. */
+  at: string;
   /** Of the version that was opened. */
   readonly content: string;
   /**
@@ -156,7 +161,7 @@ export class TreeModel {
   readersOf(path: string): "none" | "some" | "doubtful" {
     let found: "none" | "doubtful" = "none";
     for (const handle of this.handles.values()) {
-      if (handle.kind !== "reader" || handle.path !== path || handle.use !== "active") continue;
+      if (handle.kind !== "reader" || handle.at !== path || handle.use !== "active") continue;
       if (handle.identity === "current") return "some";
       if (handle.identity === "doubtful") found = "doubtful";
     }
@@ -166,7 +171,7 @@ export class TreeModel {
   /** Somebody writes what is there anew: readers that were closed once do not read on. */
   supersede(path: string): void {
     for (const handle of this.handles.values()) {
-      if (handle.kind !== "reader" || handle.path !== path || handle.use === "active") continue;
+      if (handle.kind !== "reader" || handle.at !== path || handle.use === "active") continue;
       if (handle.identity === "current") handle.use = "superseded";
       else if (handle.identity === "doubtful" && handle.use === "idle") handle.use = "maybe";
     }
@@ -207,6 +212,25 @@ export class TreeModel {
     this.#leave(path);
   }
 
+  /** This mount renames an object. */
+  rename(from: string, to: string): void {
+    const content = this.content(from);
+    this.#identify(to, "replaced");
+    for (const handle of this.handles.values()) {
+      if (handle.kind === "reader" && handle.at === from) handle.at = to;
+    }
+    this.keys.delete(from);
+    this.#leave(from);
+    this.keys.delete(to);
+    this.store(to, content);
+    this.made.delete(to);
+    if (this.made.delete(from)) this.made.add(to);
+    const seen = this.seen.get(from);
+    this.seen.delete(from);
+    this.seen.delete(to);
+    if (seen !== undefined) this.seen.set(to, seen);
+  }
+
   /** This mount removes a directory, and an empty object that stood for it. */
   removeDirectory(path: string): void {
     this.keys.delete(`${path}/`);
@@ -242,7 +266,7 @@ export class TreeModel {
 
   #identify(path: string, identity: ReaderModel["identity"]): void {
     for (const handle of this.handles.values()) {
-      if (handle.kind !== "reader" || handle.path !== path) continue;
+      if (handle.kind !== "reader" || handle.at !== path) continue;
       if (handle.identity !== "replaced") handle.identity = identity;
     }
   }
