@@ -123,6 +123,7 @@ function mountOptions(values: MountValues, settled: Settled): MountOptions {
     noExec: values.noexec,
     allowDelete: values["allow-delete"],
     allowOverwrite: values["allow-overwrite"],
+    incrementalUpload: values["incremental-upload"],
     allowOther: values["allow-other"],
     allowRoot: values["allow-root"],
     autoUnmount: values["auto-unmount"],

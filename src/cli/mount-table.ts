@@ -118,7 +118,7 @@ export const MOUNT_TABLE = {
   "allow-overwrite": { group: MOUNT, help: "Let existing files be replaced." },
   "incremental-upload": {
     group: MOUNT,
-    help: "Let existing files be appended to, in buckets of S3 Express One Zone.",
+    help: "Let existing files be appended to, and others see files while they are written; in buckets of S3 Express One Zone only.",
   },
   "allow-other": {
     group: MOUNT,

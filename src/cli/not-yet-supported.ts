@@ -12,7 +12,6 @@ const OPTIONS: ReadonlySet<string> = new Set<keyof MountValues>([
   "cache",
   "cache-block-size",
   "cache-xz",
-  "incremental-upload",
   "max-cache-size",
   "otlp-endpoint",
   "otlp-export-interval",

@@ -18,7 +18,7 @@ import {
 } from "../inode/index.ts";
 import type { ObjectReader } from "../read/index.ts";
 import { isArchiveClass, type ObjectInfo } from "../s3/index.ts";
-import type { Upload } from "../write/index.ts";
+import type { AppendedObject, Upload } from "../write/index.ts";
 import { FsError } from "./error.ts";
 import { FileUses } from "./file-use.ts";
 import { FileWriter } from "./file-writer.ts";
@@ -31,6 +31,8 @@ export interface FileSystemOptions {
   readonly readOnly: boolean;
   readonly allowDelete: boolean;
   readonly allowOverwrite: boolean;
+  /** Objects grow while they are written, and can be appended to; for directory buckets only. */
+  readonly incrementalUpload?: boolean;
   readonly uid: number;
   readonly gid: number;
   readonly dirMode: number;
@@ -40,10 +42,11 @@ export interface FileSystemOptions {
   readonly negativeMetadataTtl?: MetadataTtl | undefined;
 }
 
-/** An object to be written: a new one only, with `ifNoneMatch`. */
+/** An object to be written: a new one only, with `ifNoneMatch`, or one that is written on. */
 export interface UploadTarget {
   readonly key: string;
   readonly ifNoneMatch?: "*";
+  readonly appendTo?: AppendedObject;
 }
 
 export interface FileSystemParts {
@@ -197,8 +200,7 @@ export class Core {
     const writer = new FileWriter({
       file,
       superblock,
-      startUpload: () =>
-        parts.startUpload({ key: file.key, ...(file.unasked ? { ifNoneMatch: "*" } : {}) }),
+      startUpload: () => parts.startUpload(targetOf(file)),
       onEnd: (failed) => {
         uses.clearWriter(file);
         if (!failed) return;
@@ -256,6 +258,11 @@ export class Core {
     const key = JSON.stringify(parent.prefix + name);
     inBackground(log, `telling the kernel to ask about ${key} again`, work);
   }
+}
+
+function targetOf({ key, state, unasked }: FileInode): UploadTarget {
+  const appendTo = state.status === "local" ? state.stored : undefined;
+  return { key, ...(unasked && { ifNoneMatch: "*" }), ...(appendTo && { appendTo }) };
 }
 
 /** Whether S3 refuses to give the object's bytes until it has been restored. */

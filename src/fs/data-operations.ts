@@ -40,7 +40,7 @@ export class DataOperations {
 
   fsync(fh: number): void | Promise<void> {
     const handle = this.#handle(fh);
-    if (handle.kind === "write") return handle.writer.complete().catch(explainSyncFailure);
+    if (handle.kind === "write") return handle.writer.sync().catch(explainSyncFailure);
   }
 
   release(fh: number): void | Promise<void> {
@@ -82,7 +82,10 @@ export function explainReadFailure(error: unknown): unknown {
 
 /** fsync(2) knows no EFBIG. */
 function explainSyncFailure(error: unknown): never {
-  if (!(error instanceof WriteError && error.kind === "too-large")) throw error;
+  const isTooLarge =
+    (error instanceof WriteError && error.kind === "too-large") ||
+    (error instanceof S3Error && error.kind === "too-many-parts");
+  if (!isTooLarge) throw error;
   throw new FsError("no-room", error.message, { cause: error });
 }
 

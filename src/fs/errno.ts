@@ -47,6 +47,7 @@ const S3_ERRNO = {
   archived: EACCES,
   "key-too-long": ENAMETOOLONG,
   "too-large": EFBIG,
+  "too-many-parts": EFBIG,
   "no-space": ENOSPC,
   "wrong-region": EIO,
   "not-implemented": EIO,
@@ -78,6 +79,8 @@ const INODE_ERRNO = {
 const WRITE_ERRNO = {
   "out-of-order": EINVAL,
   "too-large": EFBIG,
+  overtaken: ESTALE,
+  deleted: EIO,
   inconsistent: EIO,
   aborted: EIO,
   "spill-lost": EIO,

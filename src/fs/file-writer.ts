@@ -12,10 +12,13 @@
  *
  * `idle` is what makes `touch` and shell redirections work: a descriptor was closed, but another copy
  * of it may still write, so nothing is stored until that is decided.
+ *
+ * A file that is appended to is in S3 from its first fsync or close on, and can be written on behind both:
+ * it is idle after every close.
  */
 
 import type { FileInode, Superblock } from "../inode/index.ts";
-import { S3Error } from "../s3/index.ts";
+import { type ObjectInfo, S3Error } from "../s3/index.ts";
 import type { Upload } from "../write/index.ts";
 import { FsError } from "./error.ts";
 
@@ -99,11 +102,31 @@ export class FileWriter {
     const state = this.#state;
     if (state.kind === "failed") throw state.error;
     if (state.kind === "complete") return;
-    if (state.kind !== "completing" && (!isOpener || this.bytesWritten === 0)) {
+    if (state.kind === "completing") return state.done;
+    if (this.#upload?.sync !== undefined) {
+      this.#state = { kind: "idle", byOpener: isOpener };
+      return this.sync();
+    }
+    if (!isOpener || this.bytesWritten === 0) {
       this.#state = { kind: "idle", byOpener: isOpener };
       return;
     }
     return this.complete();
+  }
+
+  /** Stores what was written so far. A file that cannot be appended to takes nothing more. */
+  async sync(): Promise<void> {
+    if (this.#state.kind !== "open" && this.#state.kind !== "idle") return this.complete();
+    if (this.#upload === undefined && this.#stored !== undefined) return;
+    try {
+      this.#upload ??= this.#options.startUpload();
+      const { sync } = this.#upload;
+      if (sync === undefined) return this.complete();
+      const stored = await sync();
+      this.#options.superblock.noteStored(this.file, stored, stored.sizeBytes);
+    } catch (error) {
+      throw this.#fail(error);
+    }
   }
 
   /** Stores the file, empty or not. Idempotent; throws what made it fail. */
@@ -126,11 +149,17 @@ export class FileWriter {
   }
 
   async #complete(): Promise<void> {
+    const { startUpload, superblock } = this.#options;
     try {
-      this.#upload ??= this.#options.startUpload();
-      const stored = await this.#upload.complete();
-      if (this.#state.kind === "failed") throw this.#state.error;
-      this.#options.superblock.commit(this.file, stored, this.#upload.bytesWritten);
+      const unchanged = this.#upload === undefined ? this.#stored : undefined;
+      if (unchanged !== undefined) {
+        superblock.commit(this.file, unchanged, unchanged.sizeBytes);
+      } else {
+        this.#upload ??= startUpload();
+        const stored = await this.#upload.complete();
+        if (this.#state.kind === "failed") throw this.#state.error;
+        superblock.commit(this.file, stored, this.#upload.bytesWritten);
+      }
     } catch (error) {
       throw this.#fail(error);
     }
@@ -146,6 +175,12 @@ export class FileWriter {
     } catch (error) {
       throw this.#fail(error);
     }
+  }
+
+  /** What S3 has of the file while it is written. */
+  get #stored(): ObjectInfo | undefined {
+    const { state } = this.file;
+    return state.status === "local" ? state.stored : undefined;
   }
 
   #noteSize(): void {

@@ -1,6 +1,7 @@
 /**
  * open and create: who may read or write a file, and when S3 has to be asked whether it is still the
- * same. Readers or one writer; new files and, with --allow-overwrite, truncated ones can be written.
+ * same. Readers or one writer; new files can be written and, with --allow-overwrite, truncated ones; with
+ * --incremental-upload any file, behind its end.
  */
 
 import { constants } from "node:fs";
@@ -11,7 +12,7 @@ import { type Core, isArchived } from "./core.ts";
 import { FsError } from "./error.ts";
 import type { ReadHandle } from "./handle.ts";
 
-const { O_DIRECT, O_DSYNC, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
+const { O_APPEND, O_DIRECT, O_DSYNC, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants;
 const O_ACCMODE = 3;
 
 interface OpenRequest {
@@ -59,12 +60,7 @@ export class OpenOperations {
 
   #open(file: FileInode, request: OpenRequest): Opened | Promise<Opened> {
     const access = request.flags & O_ACCMODE;
-    if (this.#core.uses.writerOf(file) !== undefined) {
-      throw new FsError(
-        "being-written",
-        "the file is being written: nobody else can open it before it is closed",
-      );
-    }
+    if (this.#core.uses.writerOf(file) !== undefined) throw beingWritten();
     switch (file.state.status) {
       case "gone":
         throw this.#core.goneFile(file);
@@ -77,17 +73,41 @@ export class OpenOperations {
           .then(() => this.#openForReading(file, request));
       case "remote":
         if ((request.flags & O_TRUNC) !== 0) return this.#overwrite(file, request);
-        if (access === O_WRONLY) throw overwriteDisabled(this.#core.options.allowOverwrite);
-        return this.#openCurrent(file, request);
+        if (this.#appends(request)) {
+          this.#core.checkWritable();
+          return this.#onceCurrent(file, request, () => this.#append(file, request));
+        }
+        if (access === O_WRONLY) throw overwriteDisabled(this.#core);
+        return this.#onceCurrent(file, request, () => this.#openForReading(file, request));
     }
   }
 
   #overwrite(file: FileInode, request: OpenRequest): Opened {
     this.#core.checkWritable();
-    if (!this.#core.options.allowOverwrite) throw overwriteDisabled(false);
+    if (!this.#core.options.allowOverwrite) throw overwriteDisabled(this.#core);
     if ((request.flags & O_ACCMODE) === O_RDONLY) {
       throw new FsError("unsupported-flags", "a file is truncated only to write it");
     }
+    this.#checkUnused(file);
+    this.#core.superblock.overwrite(file);
+    return this.#openForWriting(file, request);
+  }
+
+  /** Without O_APPEND, O_RDWR opens for reading, as it does without --incremental-upload. */
+  #appends({ flags }: OpenRequest): boolean {
+    if (this.#core.options.incrementalUpload !== true) return false;
+    const access = flags & O_ACCMODE;
+    return access === O_WRONLY || (access === O_RDWR && (flags & O_APPEND) !== 0);
+  }
+
+  #append(file: FileInode, request: OpenRequest): Opened {
+    if (file.state.status !== "remote") throw beingWritten();
+    this.#checkUnused(file);
+    this.#core.superblock.overwrite(file, file.state.object);
+    return this.#openForWriting(file, request);
+  }
+
+  #checkUnused(file: FileInode): void {
     if (this.#core.uses.hasActiveReaders(file)) {
       throw new FsError(
         "being-read",
@@ -95,8 +115,6 @@ export class OpenOperations {
       );
     }
     this.#core.checkNotRenaming(file);
-    this.#core.superblock.overwrite(file);
-    return this.#openForWriting(file, request);
   }
 
   #openForWriting(file: FileInode, { flags, caller }: OpenRequest): Opened {
@@ -109,24 +127,23 @@ export class OpenOperations {
     return (flags & O_DIRECT) === 0 ? { fh } : { fh, directIo: true };
   }
 
-  /** Reads what the name stands for now: what S3 said a moment ago will do for one open. */
-  #openCurrent(file: FileInode, request: OpenRequest): Opened | Promise<Opened> {
+  /** Opens what the name stands for now: what S3 said a moment ago will do for one open. */
+  #onceCurrent(
+    file: FileInode,
+    { flags }: OpenRequest,
+    open: () => Opened,
+  ): Opened | Promise<Opened> {
     const { superblock } = this.#core;
-    const isDirect = (request.flags & O_DIRECT) !== 0;
-    if (!isDirect && superblock.claimForOpen(file)) return this.#openForReading(file, request);
+    const isDirect = (flags & O_DIRECT) !== 0;
+    if (!isDirect && superblock.claimForOpen(file)) return open();
     return superblock.refresh(file).then(() => {
       superblock.claimForOpen(file);
-      return this.#openForReading(file, request);
+      return open();
     });
   }
 
   #openForReading(file: FileInode, { flags }: OpenRequest): Opened {
-    if (file.state.status !== "remote") {
-      throw new FsError(
-        "being-written",
-        "the file is being written: it cannot be read before it is closed",
-      );
-    }
+    if (file.state.status !== "remote") throw beingWritten();
     const { object } = file.state;
     if (isArchived(object)) {
       throw new FsError(
@@ -156,11 +173,19 @@ function checkFlags(flags: number): void {
   );
 }
 
-function overwriteDisabled(isAllowed: boolean): FsError {
+function overwriteDisabled({ options, parts }: Core): FsError {
+  const { allowOverwrite, incrementalUpload } = options;
+  const overwriting = allowOverwrite
+    ? "an existing object can only be replaced as a whole: open it with O_TRUNC (vim: `:w !tee %`)"
+    : "overwriting needs a mount with --allow-overwrite, and O_TRUNC";
+  const canAppend = parts.directoryBucket !== undefined && incrementalUpload !== true;
+  const appending = canAppend ? "; appending needs a mount with --incremental-upload" : "";
+  return new FsError("overwrite-disabled", overwriting + appending);
+}
+
+function beingWritten(): FsError {
   return new FsError(
-    "overwrite-disabled",
-    isAllowed
-      ? "an existing object can only be replaced as a whole: open it with O_TRUNC (vim: `:w !tee %`)"
-      : "overwriting needs a mount with --allow-overwrite, and O_TRUNC",
+    "being-written",
+    "the file is being written: nobody else can open it before it is closed",
   );
 }

@@ -57,6 +57,8 @@ const S3_REMEDIES: Partial<Record<S3ErrorKind, string>> = {
   "no-space": "delete what is not needed, or have the quota or the server's disk made larger",
   "wrong-region": "mount with --region and the bucket's region",
   archived: "restore the object first",
+  "too-many-parts":
+    "copy the file to a new name, which makes few parts of it, and append to the copy",
   "checksum-refused": "for a server that knows no checksums, mount with --upload-checksums off",
   "encryption-mismatch": "mount with what the server can do as --sse, or without",
   throttled: "retry later or with fewer requests at one time",

@@ -5,7 +5,7 @@
  * These are records; every change of state goes through `Superblock`.
  */
 
-import { isArchiveClass, type ObjectInfo } from "../s3/index.ts";
+import { isArchiveClass, type ObjectInfo, type Stored } from "../s3/index.ts";
 
 export const ROOT_INO = 1;
 
@@ -40,12 +40,14 @@ export interface LocalTimes {
 
 export type FileState =
   | { readonly status: "remote"; readonly object: ObjectInfo }
-  /** Made or being overwritten here; S3 has nothing of it yet. */
+  /** Made, being overwritten or appended to here. */
   | {
       readonly status: "local";
       sizeBytes: number;
       readonly madeAtMs: number;
       readonly times: LocalTimes;
+      /** What S3 has of it, if it has anything. */
+      stored?: ObjectInfo;
     }
   /** Its upload failed or it was deleted: only open handles still know it. */
   | { readonly status: "gone"; readonly sizeBytes: number; readonly modifiedAtMs: number };
@@ -76,7 +78,7 @@ export class FileInode {
   openableUntilMs = 0;
   /** Whether nobody asked S3 for the name before the file was made, so that the upload has to. */
   unasked: boolean = false;
-  /** Whether S3 had an object of its name when its writing began. */
+  /** Whether S3 has an object of its name, should its writing fail. */
   replaces: boolean = false;
   /** Whether its bytes were written in this mount. */
   made: boolean = false;
@@ -171,6 +173,24 @@ export function withKnownTime(known: ObjectInfo, seen: ObjectInfo): ObjectInfo {
   const { lastModifiedMs } = known;
   const differenceMs = Math.abs(seen.lastModifiedMs - lastModifiedMs);
   return differenceMs > 0 && differenceMs < SAME_TIME_MS ? { ...seen, lastModifiedMs } : seen;
+}
+
+/** A file that is begun at `nowMs`, or written on where `stored` ends. */
+export function localFile(nowMs: number, stored?: ObjectInfo): FileState {
+  const sizeBytes = stored?.sizeBytes ?? 0;
+  const known = stored && { stored };
+  return { status: "local", sizeBytes, madeAtMs: nowMs, times: {}, ...known };
+}
+
+/** An object that was stored at `nowMs`, as S3 would tell of it. */
+export function objectStored(
+  key: string,
+  { etag }: Stored,
+  sizeBytes: number,
+  nowMs: number,
+): ObjectInfo {
+  const lastModifiedMs = Math.floor(nowMs / 1000) * 1000;
+  return { key, sizeBytes, etag, lastModifiedMs, storageClass: undefined, restored: false };
 }
 
 /** Whether two answers of S3 speak of the same bytes. */

@@ -7,10 +7,10 @@
  */
 
 import type { Log } from "../base/log.ts";
-import type { Stored } from "../s3/index.ts";
+import type { ObjectInfo, Stored } from "../s3/index.ts";
 import type { DirectoryListing, Listed } from "./directory-listing.ts";
 import { InodeError } from "./error.ts";
-import { DirectoryInode, FileInode, type FileState, type Inode } from "./inode.ts";
+import { DirectoryInode, FileInode, type Inode, localFile, objectStored } from "./inode.ts";
 import type { InodeTable } from "./inode-table.ts";
 import { Listings } from "./listings.ts";
 import type { MetadataTtl } from "./metadata-ttl.ts";
@@ -142,7 +142,7 @@ export class Superblock {
   makeFile(parent: DirectoryInode, name: string): FileInode | Promise<FileInode> {
     const make = (): FileInode => {
       const ino = this.table.takeIno();
-      const file = new FileInode(ino, { parent, name }, this.#emptyFile());
+      const file = new FileInode(ino, { parent, name }, localFile(this.#now()));
       file.unasked = !this.#isAbsent(parent, name);
       this.#sightings.attachLocal(file);
       return file;
@@ -162,9 +162,9 @@ export class Superblock {
     return this.#onceFree(parent, name, make);
   }
 
-  /** Turns an existing object's inode into a file that is written anew. */
-  overwrite(file: FileInode): void {
-    file.state = this.#emptyFile();
+  /** Turns an existing object's inode into a file that is written anew, or on where `stored` ends. */
+  overwrite(file: FileInode, stored?: ObjectInfo): void {
+    file.state = localFile(this.#now(), stored);
     file.made = true;
     file.unasked = false;
     file.replaces = true;
@@ -172,23 +172,33 @@ export class Superblock {
     this.#sightings.markUnlisted(file);
   }
 
+  /** S3 has `sizeBytes` bytes of a file that is being written, and its directories with it. */
+  noteStored(file: FileInode, stored: Stored, sizeBytes: number): void {
+    const { state } = file;
+    if (state.status !== "local" || state.stored?.etag === stored.etag) return;
+    const nowMs = this.#now();
+    state.stored = objectStored(file.key, stored, sizeBytes, nowMs);
+    file.unasked = false;
+    file.replaces = true;
+    this.#sightings.noteChange(file);
+    this.#sightings.touchFile(file, nowMs);
+    this.#sightings.noteStored(file.parent, nowMs);
+  }
+
   /** The file is in S3 now, and so are its directories. */
   commit(file: FileInode, stored: Stored, sizeBytes: number): void {
     const nowMs = this.#now();
-    const object = {
-      key: file.key,
-      sizeBytes,
-      etag: stored.etag,
-      lastModifiedMs: Math.floor(nowMs / 1000) * 1000,
-      storageClass: undefined,
-      restored: false,
-    };
+    const known = file.state.status === "local" ? file.state.stored : undefined;
+    const isKnown = known?.etag === stored.etag;
+    const object = isKnown ? known : objectStored(file.key, stored, sizeBytes, nowMs);
     file.state = { status: "remote", object };
     this.#sightings.noteChange(file);
     const { parent, name } = file;
     if (parent.unlisted.get(name) === file) parent.unlisted.delete(name);
-    this.#sightings.touchFile(file, nowMs);
-    this.#sightings.noteStored(parent, nowMs);
+    if (!isKnown) {
+      this.#sightings.touchFile(file, nowMs);
+      this.#sightings.noteStored(parent, nowMs);
+    }
     this.table.remember(file);
     this.table.dropIfUnused(parent);
   }
@@ -385,9 +395,5 @@ export class Superblock {
     for (const child of directory.unlisted.values()) {
       if (this.#sightings.isUnlisted(child)) throw notEmpty(directory);
     }
-  }
-
-  #emptyFile(): FileState {
-    return { status: "local", sizeBytes: 0, madeAtMs: this.#now(), times: {} };
   }
 }

@@ -179,6 +179,7 @@ class Mount implements Mounted {
         uploadChecksums: uploadChecksumsFor(options),
         partBytes: writePartBytes,
         spillDirectories: ends.tuning.spillDirectories,
+        appends: options.incrementalUpload,
         contentTypeOf,
         log: log.named("write"),
       }),

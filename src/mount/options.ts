@@ -53,6 +53,8 @@ export interface MountOptions {
   readonly noExec: boolean;
   readonly allowDelete: boolean;
   readonly allowOverwrite: boolean;
+  /** For directory buckets only. */
+  readonly incrementalUpload: boolean;
   readonly allowOther: boolean;
   readonly allowRoot: boolean;
   readonly autoUnmount: boolean;

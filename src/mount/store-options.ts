@@ -32,7 +32,7 @@ const CONNECTIONS_MAX = 10_000;
 
 /**
  * Without the addon, Node's own sockets and checksums do.
- * @throws MountError for a variable or a file that cannot be used
+ * @throws MountError for an option, a variable or a file that cannot be used
  */
 export async function storeOptions(
   options: MountOptions,
@@ -40,6 +40,13 @@ export async function storeOptions(
   { native, wires }: Partial<Pick<Backend, "native" | "wires">>,
 ): Promise<ObjectClientOptions> {
   const { bucket, dualStack, forcePathStyle, noSignRequest, profile } = options;
+  if (options.incrementalUpload && !isDirectoryBucket(options)) {
+    throw new MountError(
+      `--incremental-upload cannot be used with bucket ${bucket}: S3 appends to objects in directory ` +
+        "buckets (S3 Express One Zone) only, whose names end in --x-s3; leave it out, or write " +
+        "--bucket-type directory if it is one by another name",
+    );
+  }
   const storeLog = log.named("s3");
   const { maximumThroughputGbps: gbps, transferAcceleration } = options;
   const attemptsMax = numberFrom(environment, "AWS_MAX_ATTEMPTS", 1, 9999);

@@ -5,6 +5,7 @@
 
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
+import { appendObject } from "./append-object.ts";
 import type { Checksums } from "./body-check.ts";
 import type { ChecksumAlgorithm } from "./checksum.ts";
 import { Conditions } from "./conditions.ts";
@@ -19,11 +20,12 @@ import {
 } from "./directory-bucket.ts";
 import { type Encryption, encryptionHeaders, UnconfirmedUploads } from "./encryption.ts";
 import { S3Error } from "./error.ts";
-import { getObject } from "./get-object.ts";
+import { type GetDependencies, getObject } from "./get-object.ts";
 import { headObject, headStored } from "./head-object.ts";
 import { listObjects } from "./list-objects.ts";
 import type { WireMaker } from "./native-stream.ts";
 import type {
+  AppendRequest,
   CompleteUploadRequest,
   CreateUploadRequest,
   GetRequest,
@@ -111,7 +113,7 @@ class Client implements ObjectClient {
   readonly #path: DirectPath;
   readonly #uploads: Uploads;
   readonly #encryption: Encryption | undefined;
-  readonly #checksums: Checksums | undefined;
+  readonly #reading: GetDependencies;
   /** Only Amazon's own S3 is asked for restore status, and not where nothing can be archived. */
   readonly #asksRestoreStatus: boolean;
 
@@ -179,7 +181,7 @@ class Client implements ObjectClient {
       conditions: new Conditions((key, signal) => this.#exists(key, signal), log),
       log,
     };
-    this.#checksums = options.checksums;
+    this.#reading = { path: this.#path, retrier, checksums: options.checksums };
     this.#asksRestoreStatus = endpointUrl === undefined && directoryBucket === undefined;
   }
 
@@ -197,8 +199,7 @@ class Client implements ObjectClient {
   }
 
   get(request: GetRequest, signal?: AbortSignal): Promise<void> {
-    const retrier = this.#retrier;
-    return getObject({ path: this.#path, retrier, checksums: this.#checksums }, request, signal);
+    return getObject(this.#reading, request, signal);
   }
 
   list(request: ListRequest, signal?: AbortSignal): Promise<ListPage> {
@@ -230,6 +231,10 @@ class Client implements ObjectClient {
 
   delete(key: string, signal?: AbortSignal): Promise<void> {
     return deleteObject(this.#uploads, key, signal);
+  }
+
+  append(request: AppendRequest, signal?: AbortSignal): Promise<Stored> {
+    return appendObject(this.#uploads, this.#reading, request, signal);
   }
 
   rename(request: RenameRequest, signal?: AbortSignal): Promise<void> {

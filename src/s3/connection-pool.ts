@@ -84,7 +84,7 @@ export class ConnectionPool {
           resolve(response);
         },
         fail: (error, stale) => {
-          if (stale && this.#resend(exchange)) return;
+          if (stale && request.once !== true && this.#resend(exchange)) return;
           signal?.removeEventListener("abort", onAbort);
           reject(error);
         },

@@ -28,6 +28,8 @@ export interface DirectCall extends OperationName {
   readonly accept?: Accept;
   /** In place of `Timeouts.firstByteMs`. */
   readonly firstByteMs?: number;
+  /** `TransportRequest.once`. */
+  readonly once?: boolean;
 }
 
 export interface DirectPathOptions {
@@ -115,6 +117,7 @@ export class DirectPath {
         body: call.body,
         accept: call.accept,
         firstByteMs: call.firstByteMs,
+        once: call.once,
       },
       signal,
     );

@@ -25,6 +25,8 @@ export type S3ErrorKind =
   | "archived"
   | "key-too-long"
   | "too-large"
+  /** The object has as many parts as S3 takes, so that nothing can be appended. */
+  | "too-many-parts"
   /** A quota is used up, or a server's disk. */
   | "no-space"
   /** The bucket lives in another region; `S3Error.region` names it when S3 did. */

@@ -1,7 +1,7 @@
 /** HeadObject: what S3 says of one object, from the headers of an answer without a body. */
 
 import { badAnswer } from "./answer-error.ts";
-import type { ChecksumAlgorithm } from "./checksum.ts";
+import { type ChecksumAlgorithm, toldChecksum } from "./checksum.ts";
 import type { DirectPath } from "./direct-path.ts";
 import { type Encryption, encryptionMismatch } from "./encryption.ts";
 import { type ObjectInfo, parseLastModified, type StoredInfo } from "./object-client.ts";
@@ -21,6 +21,7 @@ export async function headObject(
 
 export interface StoredQuestion {
   readonly key: string;
+  /** undefined: whichever the object has. */
   readonly algorithm: ChecksumAlgorithm | undefined;
   readonly encryption: Encryption | undefined;
 }
@@ -35,8 +36,7 @@ export async function headStored(
   const { headers, status } = await path.send(call, signal);
   const mismatch = encryptionMismatch(encryption, headers, call);
   if (mismatch !== undefined) throw mismatch;
-  const checksum = algorithm && headers[`x-amz-checksum-${algorithm}`];
-  return { ...objectInfo(key, headers, status), checksum };
+  return { ...objectInfo(key, headers, status), checksum: toldChecksum(headers, algorithm) };
 }
 
 function objectInfo(key: string, headers: Headers, status: number): ObjectInfo {

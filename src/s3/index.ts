@@ -21,6 +21,7 @@ export type { Encryption } from "./encryption.ts";
 export { S3Error, type S3ErrorKind } from "./error.ts";
 export { Examination, type Trial } from "./examination.ts";
 export {
+  type AppendRequest,
   type BodySink,
   type CompleteUploadRequest,
   type CreateUploadRequest,

@@ -1,5 +1,5 @@
 /**
- * The object store as the layers above see it: one bucket, eleven verbs. `Client` (client.ts) is the
+ * The object store as the layers above see it: one bucket, twelve verbs. `Client` (client.ts) is the
  * one real implementation; tests write their own.
  *
  * Every method retries what is worth retrying before it fails, and fails with an `S3Error` only.
@@ -35,8 +35,8 @@ export function isArchiveClass(storageClass: string | undefined): boolean {
 }
 
 export interface StoredInfo extends ObjectInfo {
-  /** As S3 has it: base64, of checksums of parts with "-N" behind it, N being their number. */
-  readonly checksum: string | undefined;
+  /** As S3 has it: of checksums of parts with "-N" behind it, N being their number. */
+  readonly checksum: Checksum | undefined;
 }
 
 export interface ListRequest {
@@ -128,6 +128,17 @@ export interface CompleteUploadRequest {
   readonly ifNoneMatch?: "*";
 }
 
+export interface AppendRequest {
+  readonly key: string;
+  /** The object as it is; fails with `precondition-failed` when it is another by now. */
+  readonly etag: string;
+  readonly offset: number;
+  /** Not empty; lent as that of a `PutRequest`. */
+  readonly body: readonly Uint8Array[];
+  /** Of the body, by the algorithm that the object has, if it has one. */
+  readonly checksum: Checksum | undefined;
+}
+
 export interface RenameRequest {
   readonly from: string;
   readonly to: string;
@@ -137,7 +148,7 @@ export interface RenameRequest {
 
 export interface ObjectClient {
   head(key: string, signal?: AbortSignal): Promise<ObjectInfo>;
-  /** What is stored, for whoever has to find out whether that is what was sent. */
+  /** What is stored, with its checksum: by `algorithm`, or by whichever it has. */
   headStored(
     key: string,
     algorithm: ChecksumAlgorithm | undefined,
@@ -154,6 +165,8 @@ export interface ObjectClient {
   /** Succeeds also when the upload is gone already. */
   abortUpload(key: string, uploadId: string, signal?: AbortSignal): Promise<void>;
   delete(key: string, signal?: AbortSignal): Promise<void>;
+  /** Once and in one step, whatever is lost on the way. For directory buckets only. */
+  append(request: AppendRequest, signal?: AbortSignal): Promise<Stored>;
   /** In one step. For directory buckets only. */
   rename(request: RenameRequest, signal?: AbortSignal): Promise<void>;
   /** Closes every connection; what is in flight fails with kind "aborted". */

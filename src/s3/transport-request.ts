@@ -24,6 +24,8 @@ export interface TransportRequest {
   readonly accept?: Accept | undefined;
   /** In place of `Timeouts.firstByteMs`, and of the rate that a body must keep up: its limit, too. */
   readonly firstByteMs?: number | undefined;
+  /** Fails, and is not sent again, when its connection breaks: the sender has to know. */
+  readonly once?: boolean | undefined;
 }
 
 export interface TransportResponse {

@@ -2,7 +2,7 @@
 
 import { inBackground, type Log, messageOf } from "../base/log.ts";
 import { badAnswer, errorOfAnswer, type OperationName } from "./answer-error.ts";
-import type { Checksum } from "./checksum.ts";
+import { checksumHeader } from "./checksum.ts";
 import type { Conditions } from "./conditions.ts";
 import type { DirectCall, DirectPath } from "./direct-path.ts";
 import { type Encryption, encryptionMismatch, type UnconfirmedUploads } from "./encryption.ts";
@@ -245,10 +245,4 @@ async function orChecksumRefused<T>(
 function refusesChecksum({ kind, message, status }: S3Error): boolean {
   if (kind === "not-implemented") return true;
   return kind === "rejected" && status === 400 && /checksum/i.test(message);
-}
-
-/** Header and value of a checksum that S3 is to compare with what arrives. */
-function checksumHeader(checksum: Checksum | undefined): Record<string, string> {
-  if (checksum === undefined) return {};
-  return { [`x-amz-checksum-${checksum.algorithm}`]: checksum.base64 };
 }

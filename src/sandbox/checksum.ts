@@ -27,6 +27,8 @@ export interface StoredChecksum {
   /** For a composite checksum with the suffix "-N", N being the number of parts. */
   readonly base64: string;
   readonly type: ChecksumType;
+  /** Of a composite checksum: those of the parts. */
+  readonly parts?: readonly string[];
 }
 
 export const CHECKSUM_ALGORITHMS = Object.keys(DIGEST_BYTES) as readonly ChecksumAlgorithm[];
@@ -62,14 +64,19 @@ export interface Digest {
   base64(): string;
 }
 
-export function createDigest(algorithm: ChecksumAlgorithm, checksums: Checksums): Digest {
+/** `before`, of a CRC: the base64 of the bytes that went before. */
+export function createDigest(
+  algorithm: ChecksumAlgorithm,
+  checksums: Checksums,
+  before?: string,
+): Digest {
   switch (algorithm) {
     case "CRC32":
-      return narrowDigest(crc32);
+      return narrowDigest(crc32, before);
     case "CRC32C":
-      return narrowDigest((bytes, crc) => checksums.crc32c(bytes, crc));
+      return narrowDigest((bytes, crc) => checksums.crc32c(bytes, crc), before);
     case "CRC64NVME":
-      return wideDigest(checksums);
+      return wideDigest(checksums, before);
     case "SHA1":
     case "SHA256": {
       const hash = createHash(algorithm);
@@ -78,8 +85,11 @@ export function createDigest(algorithm: ChecksumAlgorithm, checksums: Checksums)
   }
 }
 
-function narrowDigest(continueCrc: (bytes: Uint8Array, crc: number) => number): Digest {
-  let crc = 0;
+function narrowDigest(
+  continueCrc: (bytes: Uint8Array, crc: number) => number,
+  before: string | undefined,
+): Digest {
+  let crc = before === undefined ? 0 : Buffer.from(before, "base64").readUInt32BE();
   return {
     update(bytes) {
       crc = continueCrc(bytes, crc);
@@ -92,8 +102,8 @@ function narrowDigest(continueCrc: (bytes: Uint8Array, crc: number) => number): 
   };
 }
 
-function wideDigest(checksums: Checksums): Digest {
-  let crc = 0n;
+function wideDigest(checksums: Checksums, before: string | undefined): Digest {
+  let crc = before === undefined ? 0n : Buffer.from(before, "base64").readBigUInt64BE();
   return {
     update(bytes) {
       crc = checksums.crc64nvme(bytes, crc);
@@ -114,5 +124,5 @@ export function compositeChecksum(
 ): StoredChecksum {
   const digest = createDigest(algorithm, checksums);
   for (const part of parts) digest.update(Buffer.from(part, "base64"));
-  return { algorithm, base64: `${digest.base64()}-${parts.length}`, type: "COMPOSITE" };
+  return { algorithm, base64: `${digest.base64()}-${parts.length}`, type: "COMPOSITE", parts };
 }

@@ -190,6 +190,7 @@ function commit({ request, bucket, upload, parts, checksum }: Commit): StoredObj
     storageClass: upload.storageClass,
     headers: upload.headers,
     checksum,
+    partCount: parts.length,
   };
   bucket.put(object);
   return object;

@@ -19,6 +19,8 @@ export interface Dials {
   completeKeepAliveMs: number;
   /** Refuse requests that do not agree to pay. */
   requesterPays: boolean;
+  /** The most parts that appending to an object may give it; S3's are 10,000. */
+  partsMax: number;
   /** How long the sessions last that are made from now on; S3's last for five minutes. */
   sessionMs: number;
   /** Refuse requests to directory buckets that no session signs, but for those that none may sign. */
@@ -32,6 +34,7 @@ export const DEFAULT_DIALS: Readonly<Dials> = {
   maxKeysPerPage: 1000,
   completeKeepAliveMs: 0,
   requesterPays: false,
+  partsMax: 10_000,
   sessionMs: 300_000,
   requiresSessions: true,
 };

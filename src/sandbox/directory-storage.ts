@@ -63,6 +63,7 @@ interface SavedObject {
   readonly storageClass: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly checksum?: StoredChecksum;
+  readonly partCount?: number;
   readonly restoration?: Restoration;
   readonly pieces: readonly SavedPiece[];
 }
@@ -105,6 +106,7 @@ export class DirectoryStorage implements Storage {
       storageClass: object.storageClass,
       headers: object.headers,
       ...(object.checksum === undefined ? {} : { checksum: object.checksum }),
+      ...(object.partCount === undefined ? {} : { partCount: object.partCount }),
       ...(object.restoration === undefined ? {} : { restoration: object.restoration }),
       pieces: savePieces(object.content),
     };

@@ -9,6 +9,10 @@ const ERRORS = {
   BadDigest: [400, "The Content-MD5 you specified did not match what we received."],
   BucketAlreadyOwnedByYou: [409, "Your previous request to create the named bucket succeeded."],
   BucketNotEmpty: [409, "The bucket you tried to delete is not empty"],
+  EncryptionTypeMismatch: [
+    400,
+    "The existing object was created with a different encryption type.",
+  ],
   EntityTooLarge: [400, "Your proposed upload exceeds the maximum allowed size"],
   EntityTooSmall: [400, "Your proposed upload is smaller than the minimum allowed size"],
   ExpiredToken: [400, "The provided token has expired."],
@@ -36,6 +40,10 @@ const ERRORS = {
   InvalidStorageClass: [400, "The storage class you specified is not valid"],
   InvalidToken: [400, "The provided token is malformed or otherwise invalid."],
   InvalidURI: [400, "Couldn't parse the specified URI."],
+  InvalidWriteOffset: [
+    400,
+    "The write offset value that you specified does not match the current object size.",
+  ],
   KeyTooLongError: [400, "Your key is too long"],
   MalformedXML: [
     400,
@@ -60,6 +68,10 @@ const ERRORS = {
   SignatureDoesNotMatch: [
     403,
     "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
+  ],
+  TooManyParts: [
+    400,
+    "You have attempted to add more parts than the maximum that is allowed for this object.",
   ],
   XAmzContentSHA256Mismatch: [
     400,

@@ -136,7 +136,7 @@ export function copyObject(call: Call): Answer {
       "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
     );
   }
-  const { restoration: _, ...original } = source.object;
+  const { partCount: _, restoration: __, ...original } = source.object;
   const copied: StoredObject = {
     ...original,
     key: request.key,

@@ -1,5 +1,6 @@
 /** Which operation a request is: a table of all that the endpoint knows, S3's names included. */
 
+import { appendObject, OFFSET_HEADER } from "./append-operation.ts";
 import {
   createBucket,
   deleteBucket,
@@ -106,6 +107,7 @@ const OPERATIONS: readonly Operation[] = [
     run: copyObject,
     header: "x-amz-copy-source",
   },
+  { name: "PutObject", method: "PUT", target: "object", run: appendObject, header: OFFSET_HEADER },
   { name: "PutObject", method: "PUT", target: "object", run: putObject },
   {
     name: "CreateMultipartUpload",

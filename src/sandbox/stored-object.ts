@@ -20,6 +20,8 @@ export interface StoredObject {
   /** The headers of the upload that come back with the object: Content-Type, x-amz-meta-* and such. */
   readonly headers: Readonly<Record<string, string>>;
   readonly checksum: StoredChecksum | undefined;
+  /** How many it was made of, by a multipart upload or by appending; 1 when absent. */
+  readonly partCount?: number;
   /** The last one that was asked for. */
   readonly restoration?: Restoration;
 }

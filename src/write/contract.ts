@@ -14,6 +14,13 @@ export interface UploadTarget {
   /** Store only if there is no such object, or only over this version. */
   readonly ifNoneMatch?: "*";
   readonly ifMatch?: string;
+  /** The object that is appended to, as it is; only of an uploader that appends. */
+  readonly appendTo?: AppendedObject;
+}
+
+export interface AppendedObject {
+  readonly etag: string;
+  readonly sizeBytes: number;
 }
 
 /** What all uploads of a mount share, made by `createUploader`. */
@@ -30,7 +37,7 @@ export interface UploadParts {
 
 /** One object being written. One per file handle. Errors: S3Error, MemoryError and WriteError. */
 export interface Upload {
-  /** Bytes taken so far, with those that a `write` still waits to place. */
+  /** Where the next write begins: behind the bytes taken so far, placed or still waiting for room. */
   readonly bytesWritten: number;
   /**
    * Takes all of `data`, which must begin at `bytesWritten` (else WriteError "out-of-order") and is
@@ -41,6 +48,14 @@ export interface Upload {
   write(offset: number, data: Uint8Array): number | Promise<number>;
   /** Makes the object visible with all that was written; also with nothing. Idempotent. */
   complete(): Promise<Stored>;
-  /** Leaves nothing behind. Idempotent; does nothing after a successful complete(). Never fails. */
+  /**
+   * Makes visible what was written so far, and takes more; missing where an object is stored whole or not
+   * at all.
+   */
+  readonly sync?: () => Promise<AppendedObject>;
+  /**
+   * Leaves nothing behind but what was appended. Idempotent; does nothing after a successful complete().
+   * Never fails.
+   */
   abort(): Promise<void>;
 }

@@ -5,6 +5,9 @@ export type WriteErrorKind =
   | "out-of-order"
   /** The write would need more parts than the store takes. */
   | "too-large"
+  /** Another client has changed or deleted the object that was appended to. */
+  | "overtaken"
+  | "deleted"
   /** What the store says it has is not what was sent: the upload was aborted. */
   | "inconsistent"
   /** `abort` was called. */

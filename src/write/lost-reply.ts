@@ -67,7 +67,7 @@ export async function storedAfterAll(
 function isOurs(info: StoredInfo, { checksum, md5Etag, sizeBytes }: ExpectedObject): boolean {
   if (info.sizeBytes !== sizeBytes) return false;
   if (checksum !== undefined && info.checksum !== undefined) {
-    return info.checksum === checksum.base64;
+    return info.checksum.base64 === checksum.base64;
   }
   return unquoted(info.etag) === md5Etag();
 }

@@ -11,7 +11,6 @@
  */
 
 import { inBackground } from "../base/log.ts";
-import type { Block } from "../memory/index.ts";
 import type { Stored, UploadedPart } from "../s3/index.ts";
 import type { Upload, UploadParts, UploadTarget } from "./contract.ts";
 import { WriteError, type WriteErrorKind } from "./error.ts";
@@ -21,8 +20,8 @@ import { OutgoingPart } from "./outgoing-part.ts";
 import { type Filler, SENDABLE_BYTES } from "./part-memory.ts";
 import type { RunningSum } from "./running-sum.ts";
 import { SentParts } from "./sent-parts.ts";
-import { SMALL_BYTES } from "./small-buffers.ts";
 import { Spill } from "./spill.ts";
+import { UploadMemory } from "./upload-memory.ts";
 import { UploadPace } from "./upload-pace.ts";
 import { withdrawUpload } from "./withdrawal.ts";
 
@@ -37,6 +36,7 @@ export class SequentialUpload implements Upload {
   readonly #target: UploadTarget;
   readonly #parts: UploadParts;
   readonly #filler: Filler;
+  readonly #memory: UploadMemory;
   readonly #spill: Spill;
   readonly #abort = new AbortController();
   #bytesWritten = 0;
@@ -63,6 +63,7 @@ export class SequentialUpload implements Upload {
       sendEarly: () => this.#sendEarly(),
       spill: () => this.#spillPart(),
     });
+    this.#memory = new UploadMemory(parts, this.#filler);
     this.#spill = new Spill(parts.spillFile, parts.memory, this.#filler);
     this.#whole = parts.sums.startWhole();
     this.#part = this.#newPart(1);
@@ -76,7 +77,7 @@ export class SequentialUpload implements Upload {
     this.#throwIfFailed();
     if (this.#completion !== undefined) throw this.#error("completed", "the object is complete");
     this.#admit(offset, data.length);
-    this.#parts.memory.noteWrite(this.#filler);
+    this.#memory.noteWrite();
     if (this.#tail !== undefined) {
       return this.#enqueue(this.#tail.then(() => this.#appendRest(data, 0)));
     }
@@ -135,19 +136,10 @@ export class SequentialUpload implements Upload {
 
   /** Memory for `byteCount` bytes or some of them, if there is any without waiting. */
   #findRoom(byteCount: number): boolean {
-    const { memory, smallBuffers } = this.#parts;
     const { byteCount: filledBytes, partNumber } = this.#part;
-    if (partNumber === 1 && filledBytes === 0 && byteCount < SMALL_BYTES) {
-      const small = smallBuffers.tryTake();
-      if (small !== undefined) {
-        this.#part.beginSmall(small);
-        return true;
-      }
-    }
+    if (partNumber === 1 && this.#memory.beginSmall(this.#part, byteCount)) return true;
     if (filledBytes === 0 && this.#inFlight.size >= this.#pace.partsInFlightMax) return false;
-    const block = memory.tryTake(this.#filler);
-    if (block !== undefined) this.#addBlock(block);
-    return block !== undefined;
+    return this.#memory.tryAddBlock(this.#part);
   }
 
   async #appendRest(data: Uint8Array, start: number): Promise<number> {
@@ -175,11 +167,9 @@ export class SequentialUpload implements Upload {
       return;
     }
     if (this.#sendEarly()) return;
-    const { memory } = this.#parts;
     try {
-      const block = await memory.take(this.#filler, this.#abort.signal);
-      if (this.#failed === undefined) this.#addBlock(block);
-      else memory.giveHeld(this.#filler, [block]);
+      const part = () => (this.#failed === undefined ? this.#part : undefined);
+      await this.#memory.addBlock(part, this.#abort.signal);
     } catch (error) {
       throw this.#fail(error);
     }
@@ -215,20 +205,6 @@ export class SequentialUpload implements Upload {
     });
   }
 
-  #addBlock(block: Block): void {
-    const small = this.#part.addBlock(block);
-    if (small !== undefined) this.#parts.smallBuffers.give(small);
-  }
-
-  /** Gives back what a part holds, which `wasSent` or is still the one that is being filled. */
-  #giveBlocks(part: OutgoingPart, wasSent: boolean): void {
-    const { memory, smallBuffers } = this.#parts;
-    const { blocks, small } = part.takeBack();
-    if (small !== undefined) smallBuffers.give(small);
-    if (wasSent) memory.giveReturning(this.#filler, blocks);
-    else memory.giveHeld(this.#filler, blocks);
-  }
-
   #newPart(partNumber: number): OutgoingPart {
     const { schedule, sums } = this.#parts;
     return new OutgoingPart(partNumber, schedule.sizeOf(partNumber, this.#sentBytes), sums);
@@ -247,7 +223,7 @@ export class SequentialUpload implements Upload {
     this.#sentBytes += part.byteCount;
     this.#sent.add(part);
     this.#part = this.#newPart(part.partNumber + 1);
-    this.#parts.memory.send(this.#filler);
+    this.#memory.send();
     this.#uploadId ??= this.#createUpload();
     this.#inFlight.track(this.#sendPart(part, this.#uploadId));
   }
@@ -261,7 +237,7 @@ export class SequentialUpload implements Upload {
     } catch (error) {
       this.#fail(error);
     } finally {
-      this.#giveBlocks(part, true);
+      this.#memory.give(part, true);
     }
   }
 
@@ -297,7 +273,7 @@ export class SequentialUpload implements Upload {
       await this.#tail;
       await this.#bringBack();
       this.#stored = await (this.#uploadId === undefined ? this.#put() : this.#completeUpload());
-      this.#parts.memory.leave(this.#filler);
+      this.#memory.leave();
       return this.#stored;
     } catch (error) {
       const first = this.#fail(error);
@@ -307,14 +283,14 @@ export class SequentialUpload implements Upload {
   }
 
   async #put(): Promise<Stored> {
-    const { client, contentTypeOf, memory } = this.#parts;
+    const { client, contentTypeOf } = this.#parts;
     const { key } = this.#target;
     const part = this.#part;
     const { checksum } = part;
     if (checksum === undefined) this.#requireIntact(part);
     const body = part.byteCount === 0 ? [] : part.body();
     const request = { ...this.#target, body, checksum, contentType: contentTypeOf(key) };
-    memory.send(this.#filler);
+    this.#memory.send();
     this.#isPut = true;
     const stored = await this.#settle(() => client.put(request, this.#abort.signal), {
       key,
@@ -322,7 +298,7 @@ export class SequentialUpload implements Upload {
       checksum,
       md5Etag: () => md5OfBody(body),
     });
-    this.#giveBlocks(part, true);
+    this.#memory.give(part, true);
     return stored;
   }
 
@@ -370,13 +346,13 @@ export class SequentialUpload implements Upload {
   }
 
   async #cleanUp(): Promise<void> {
-    const { client, log, memory } = this.#parts;
+    const { client, log } = this.#parts;
     const { key } = this.#target;
     // Lets the caller note the failure, so that what ends now finds it.
     await this.#inFlight.untilAllEnd();
     this.#spill.end();
-    this.#giveBlocks(this.#part, this.#isPut);
-    memory.leave(this.#filler);
+    this.#memory.give(this.#part, this.#isPut);
+    this.#memory.leave();
     if (this.#uploadId === undefined) return;
     let uploadId: string;
     try {

@@ -3,6 +3,7 @@
 import type { Log } from "../base/log.ts";
 import { BLOCK_BYTES, type BlockPool } from "../memory/index.ts";
 import type { Checksums, ObjectClient } from "../s3/index.ts";
+import { AppendUpload } from "./append-upload.ts";
 import type { Upload, UploadTarget } from "./contract.ts";
 import { PartMemory } from "./part-memory.ts";
 import { PartSchedule } from "./part-schedule.ts";
@@ -18,6 +19,8 @@ export interface UploaderOptions {
   readonly uploadChecksums: UploadChecksums;
   /** The size of the parts that a file begins with (--write-part-size). */
   readonly partBytes: number;
+  /** Whether objects grow while they are written, as those of directory buckets can. */
+  readonly appends?: boolean;
   /** The Content-Type of an object; that of any bytes when absent. */
   readonly contentTypeOf?: ((key: string) => string) | undefined;
   /** Fewer parts than S3 takes, or smaller objects: for tests. */
@@ -58,5 +61,6 @@ export function createUploader(options: UploaderOptions): StartUpload {
     contentTypeOf: options.contentTypeOf ?? (() => ANY_BYTES),
     log,
   };
+  if (options.appends === true) return (target) => new AppendUpload(target, parts);
   return (target) => new SequentialUpload(target, parts);
 }

@@ -83,6 +83,7 @@ describe("a mount", () => {
         noExec: false,
         allowDelete: false,
         allowOverwrite: false,
+        incrementalUpload: false,
         allowOther: false,
         allowRoot: false,
         autoUnmount: false,

@@ -12,10 +12,6 @@ function parse(...args: string[]) {
 test.each([
   [["bucket", "dir", "--bind=eth0"], "--bind is not yet supported: leave it out"],
   [["bucket", "dir", "--cache=/c"], "--cache /c is not yet supported: leave it out"],
-  [
-    ["bucket--use1-az4--x-s3", "dir", "--incremental-upload"],
-    "--incremental-upload is not yet supported: leave it out",
-  ],
 ])("%j is refused", (args, message) => {
   expect(() => parse(...args)).toThrow(message);
 });

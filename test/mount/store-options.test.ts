@@ -40,3 +40,15 @@ test.each([
     withoutSessions,
   });
 });
+
+test.each([
+  [["bucket", "--incremental-upload"]],
+  [["my--use1-az4--x-s3", "--bucket-type=general-purpose", "--incremental-upload"]],
+])("%j is refused: only directory buckets append", async (words) => {
+  await expect(directoryBucket(words)).rejects.toThrow(/--incremental-upload .* leave it out/);
+});
+
+test("directory buckets append, whatever they are called", async () => {
+  const words = ["bucket", "--bucket-type=directory", "--incremental-upload"];
+  expect(await directoryBucket(words)).toBeDefined();
+});

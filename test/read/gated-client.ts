@@ -145,6 +145,7 @@ export class GatedClient implements ObjectClient {
 
   readonly head = unexpected;
   readonly headStored = unexpected;
+  readonly append = unexpected;
   readonly list = unexpected;
   readonly put = unexpected;
   readonly createUpload = unexpected;

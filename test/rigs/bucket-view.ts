@@ -5,6 +5,7 @@
 
 import {
   AbortMultipartUploadCommand,
+  type ChecksumAlgorithm,
   CreateBucketCommand,
   DeleteObjectCommand,
   GetObjectCommand,
@@ -78,14 +79,30 @@ export class BucketView {
   async put(
     key: string,
     body: Uint8Array | string,
-    options: { readonly storageClass?: StorageClass } = {},
+    options: {
+      readonly storageClass?: StorageClass;
+      readonly checksumAlgorithm?: ChecksumAlgorithm;
+    } = {},
   ): Promise<void> {
-    const { storageClass } = options;
+    const { checksumAlgorithm, storageClass } = options;
     await this.#client.send(
       new PutObjectCommand({
         ...this.#object(key),
         Body: Buffer.from(body),
         ...(storageClass === undefined ? {} : { StorageClass: storageClass }),
+        ...(checksumAlgorithm === undefined ? {} : { ChecksumAlgorithm: checksumAlgorithm }),
+      }),
+    );
+  }
+
+  /** Appends to an object that `put` has stored, in a directory bucket. */
+  async append(key: string, body: Uint8Array | string): Promise<void> {
+    const { ContentLength } = await this.describe(key);
+    await this.#client.send(
+      new PutObjectCommand({
+        ...this.#object(key),
+        Body: Buffer.from(body),
+        WriteOffsetBytes: ContentLength,
       }),
     );
   }

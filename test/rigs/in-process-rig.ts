@@ -98,6 +98,7 @@ class InProcessMounted implements Mounted {
       startUpload: createUploader({
         ...common,
         partBytes: writePartBytes,
+        appends: flags.incrementalUpload ?? false,
         checksums: native,
         uploadChecksums: flags.uploadChecksums ?? "crc32c",
       }),
@@ -106,6 +107,7 @@ class InProcessMounted implements Mounted {
         readOnly: flags.readOnly ?? false,
         allowDelete: flags.allowDelete ?? false,
         allowOverwrite: flags.allowOverwrite ?? false,
+        incrementalUpload: flags.incrementalUpload ?? false,
         uid: flags.uid ?? process.getuid?.() ?? 0,
         gid: flags.gid ?? process.getgid?.() ?? 0,
         dirMode: flags.dirMode ?? 0o755,

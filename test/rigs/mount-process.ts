@@ -65,6 +65,7 @@ export function flagsToArgs(flags: MountFlags): readonly string[] {
     ...(flags.readOnly ? ["--read-only"] : []),
     ...(flags.allowDelete ? ["--allow-delete"] : []),
     ...(flags.allowOverwrite ? ["--allow-overwrite"] : []),
+    ...(flags.incrementalUpload ? ["--incremental-upload"] : []),
     ...(flags.uid === undefined ? [] : [`--uid=${flags.uid}`]),
     ...(flags.gid === undefined ? [] : [`--gid=${flags.gid}`]),
     ...(flags.dirMode === undefined ? [] : [`--dir-mode=${octal(flags.dirMode)}`]),

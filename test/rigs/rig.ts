@@ -14,6 +14,7 @@ export interface MountFlags {
   readonly readOnly?: boolean;
   readonly allowDelete?: boolean;
   readonly allowOverwrite?: boolean;
+  readonly incrementalUpload?: boolean;
   readonly uid?: number;
   readonly gid?: number;
   readonly dirMode?: number;

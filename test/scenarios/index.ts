@@ -1,5 +1,8 @@
 /** All scenarios, for the test files that each run them on one rig. */
 
+import { appendingToObjectsScenarios } from "./appending.ts";
+import { appendingByProgramsScenarios } from "./appending-by-programs.ts";
+import { appendingFailingScenarios } from "./appending-failing.ts";
 import { archivedScenarios } from "./archived.ts";
 import { attributesScenarios } from "./attributes.ts";
 import { cachingScenarios } from "./caching.ts";
@@ -57,6 +60,13 @@ export const scenarios: readonly Scenario[] = [
 export const expressScenarios: readonly Scenario[] = [
   ...expressBucketScenarios,
   ...expressRenamingScenarios,
+];
+
+/** What directory buckets do with --incremental-upload. */
+export const appendingScenarios: readonly Scenario[] = [
+  ...appendingToObjectsScenarios,
+  ...appendingFailingScenarios,
+  ...appendingByProgramsScenarios,
 ];
 
 /** Of all scenarios those that a kernel and a directory bucket together could make fail. */

@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { deferred } from "../../src/base/deferred.ts";
 import {
+  type AppendRequest,
   type Checksum,
   type CompleteUploadRequest,
   type CreateUploadRequest,
@@ -19,12 +20,12 @@ import {
   type UploadPartRequest,
 } from "../../src/s3/index.ts";
 
-export type StoreOperation = "head" | "put" | "create" | "part" | "complete" | "abort";
+export type StoreOperation = "head" | "put" | "append" | "create" | "part" | "complete" | "abort";
 
 interface StoredObject {
   readonly bytes: Buffer;
   readonly etag: string;
-  readonly checksum?: string;
+  readonly checksum?: Checksum;
 }
 
 /** Bit by bit, from the definition: what the code under test is compared with. */
@@ -61,10 +62,11 @@ function md5(bytes: Uint8Array): string {
 }
 
 /** What S3 computes of the parts' checksums. */
-function compositeOf(parts: readonly UploadedPart[]): string | undefined {
+function compositeOf(parts: readonly UploadedPart[]): Checksum | undefined {
   const sums = parts.map(({ checksum }) => Buffer.from(checksum?.base64 ?? "", "base64"));
   const algorithm = parts[0]?.checksum?.algorithm;
-  return algorithm && `${sumOf(Buffer.concat(sums), algorithm)}-${parts.length}`;
+  if (algorithm === undefined) return undefined;
+  return { algorithm, base64: `${sumOf(Buffer.concat(sums), algorithm)}-${parts.length}` };
 }
 
 function sumOf(bytes: Uint8Array, algorithm: Checksum["algorithm"]): string {
@@ -120,7 +122,27 @@ export class StoreDouble implements ObjectClient {
       if (request.ifNoneMatch === "*" && this.objects.has(request.key)) {
         throw s3Failure("precondition-failed", "PutObject");
       }
-      return this.#store(request.key, bytes, md5(bytes), request.checksum?.base64);
+      return this.#store(request.key, bytes, md5(bytes), request.checksum);
+    });
+  }
+
+  append(request: AppendRequest, signal?: AbortSignal): Promise<Stored> {
+    return this.#perform("append", signal, () => {
+      const bytes = this.#checked(request.body, request.checksum);
+      const object = this.objects.get(request.key);
+      if (object === undefined) throw s3Failure("not-found", "PutObject");
+      if (object.etag !== request.etag || object.bytes.length !== request.offset) {
+        throw s3Failure("precondition-failed", "PutObject");
+      }
+      const { checksum } = object;
+      if (checksum?.algorithm !== request.checksum?.algorithm || bytes.length === 0) {
+        throw s3Failure("rejected", "PutObject");
+      }
+      const whole = Buffer.concat([object.bytes, bytes]);
+      const isSummed = checksum !== undefined && this.checksChecksums;
+      const base64 = isSummed ? sumOf(whole, checksum.algorithm) : "";
+      const sum = checksum && { ...checksum, base64 };
+      return this.#store(request.key, whole, md5(whole), sum);
     });
   }
 
@@ -166,7 +188,7 @@ export class StoreDouble implements ObjectClient {
       const sums = bodies.map((bytes) => createHash("md5").update(bytes).digest());
       const etag = `${md5(Buffer.concat(sums))}-${bodies.length}`;
       const whole = Buffer.concat(bodies);
-      const checksum = request.checksum?.base64 ?? compositeOf(request.parts);
+      const checksum = request.checksum ?? compositeOf(request.parts);
       if (request.checksum !== undefined) this.#checked([whole], request.checksum);
       return this.#store(request.key, whole, etag, checksum);
     });
@@ -208,7 +230,7 @@ export class StoreDouble implements ObjectClient {
     return upload;
   }
 
-  #store(key: string, bytes: Buffer, etag: string, checksum: string | undefined): Stored {
+  #store(key: string, bytes: Buffer, etag: string, checksum: Checksum | undefined): Stored {
     const quoted = `"${this.tells.md5s ? etag : md5(Buffer.from(`encrypted ${etag}`))}"`;
     this.objects.set(key, { bytes, etag: quoted, ...(checksum && { checksum }) });
     return { etag: quoted };

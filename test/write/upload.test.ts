@@ -469,7 +469,11 @@ describe("a reply that gets lost", () => {
     const { store, upload } = setUp();
     const lost = s3Failure("network", "PutObject");
     failAt(store, "put", lost);
-    store.objects.set("k", { bytes: pattern(500), etag: '"opaque"', checksum: "AAAAAA==" });
+    store.objects.set("k", {
+      bytes: pattern(500),
+      etag: '"opaque"',
+      checksum: { algorithm: "crc32c", base64: "AAAAAA==" },
+    });
     await writeAll(upload, pattern(500), 500);
     await expect(upload.complete()).rejects.toBe(lost);
   });
