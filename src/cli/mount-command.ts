@@ -135,6 +135,7 @@ function mountOptions(values: MountValues, settled: Settled): MountOptions {
     maximumThroughputGbps: values["maximum-throughput-gbps"],
     metadataTtl,
     negativeMetadataTtl: effectiveTtl(values["negative-metadata-ttl"] ?? metadataTtl),
+    fetchAhead: !values["no-fetch-ahead"],
     fuseBackend: values["fuse-backend"] ?? "native",
     uploadTimeoutMs: uploadTimeoutSeconds * 1000,
   };

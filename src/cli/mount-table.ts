@@ -249,6 +249,10 @@ export const MOUNT_TABLE = {
     value: wholeNumber("MiB", MEMORY_TARGET_MIB_MIN),
     default: "95 % of what this machine or its control group has",
   },
+  "no-fetch-ahead": {
+    group: PERFORMANCE,
+    help: "Fetch files only when they are read, not when files before them in their directory are: slower, but no GET can be in vain.",
+  },
   "maximum-throughput-gbps": {
     group: PERFORMANCE,
     help: "Throughput to aim at, in Gbit per second: opens one connection for each 0.4, 10 at least. It does not limit what they carry.",

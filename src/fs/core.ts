@@ -20,6 +20,7 @@ import type { ObjectReader } from "../read/index.ts";
 import { isArchiveClass, type ObjectInfo } from "../s3/index.ts";
 import type { AppendedObject, Upload } from "../write/index.ts";
 import { FsError } from "./error.ts";
+import { FetchAhead } from "./fetch-ahead.ts";
 import { FileUses } from "./file-use.ts";
 import { FileWriter } from "./file-writer.ts";
 import { HandleTable, type ReadHandle, type WriteHandle } from "./handle.ts";
@@ -40,6 +41,8 @@ export interface FileSystemOptions {
   readonly metadataTtl: MetadataTtl;
   /** For names that do not exist; as `metadataTtl` when absent. */
   readonly negativeMetadataTtl?: MetadataTtl | undefined;
+  /** Whether files may be fetched before anybody opens them. */
+  readonly fetchAhead: boolean;
 }
 
 /** An object to be written: a new one only, with `ifNoneMatch`, or one that is written on. */
@@ -82,6 +85,8 @@ export class Core {
   readonly superblock: Superblock;
   readonly uses = new FileUses();
   readonly handles: HandleTable<ReadHandle | WriteHandle>;
+  /** Absent where files are fetched only when they are read. */
+  readonly fetchAhead: FetchAhead | undefined;
   readonly takeHandleNumber: () => number;
   readonly #mountedAtMs: number;
   /** Keys that are about to stand for something else: nobody may begin to write them. */
@@ -104,6 +109,8 @@ export class Core {
       log: parts.log.named("inode"),
       onFound: (parent, name) => this.#invalidateEntry(parent, name, true),
     });
+    const { fetchAhead } = parts.options;
+    this.fetchAhead = fetchAhead ? this.#newFetchAhead() : undefined;
     let handleNumber = 0;
     this.takeHandleNumber = () => ++handleNumber;
     this.handles = new HandleTable(this.takeHandleNumber);
@@ -231,6 +238,14 @@ export class Core {
     const work = this.parts.invalidatePages?.(file.ino);
     if (work === undefined) return;
     inBackground(this.parts.log, `dropping the pages of ${JSON.stringify(file.key)}`, work);
+  }
+
+  #newFetchAhead(): FetchAhead {
+    return new FetchAhead({
+      ...this.parts,
+      isOpen: (file) => this.uses.hasReaders(file),
+      onOutdated: (file) => this.distrust(file),
+    });
   }
 
   /**

@@ -19,6 +19,7 @@ export class DataOperations {
     const handle = this.#core.handles.get(fh);
     if (handle?.kind !== "read") throw badHandle(fh, "reading");
     if (handle.status !== "active") reactivate(handle);
+    if (handle.isUnread) this.#noteRead(handle);
     return handle.reader.read(offset, byteCount);
   }
 
@@ -51,7 +52,13 @@ export class DataOperations {
       return handle.writer.hasFailed ? undefined : handle.writer.complete();
     }
     this.#core.uses.removeReader(handle.file, handle);
+    this.#core.fetchAhead?.noteClosed(handle);
     handle.reader.close();
+  }
+
+  #noteRead(handle: ReadHandle): void {
+    handle.isUnread = false;
+    this.#core.fetchAhead?.noteRead(handle);
   }
 
   #handle(fh: number): ReadHandle | WriteHandle {
@@ -66,12 +73,6 @@ export class DataOperations {
     const tgid = this.#core.parts.tgidOf(caller.pid);
     return tgid === undefined || tgid === handle.tgid;
   }
-}
-
-/** Whether a read failed because S3 has another object, or none, where the opened one was. */
-export function isOutdated(error: unknown): boolean {
-  if (!(error instanceof S3Error)) return false;
-  return error.kind === "precondition-failed" || error.kind === "not-found";
 }
 
 /** What a failed read tells the kernel: a deleted object is not a missing file. */

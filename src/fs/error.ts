@@ -1,5 +1,7 @@
 /** What a file system over S3 refuses. errno.ts maps each kind to the number the kernel sees. */
 
+import { S3Error } from "../s3/index.ts";
+
 export type FsErrorKind =
   /** No such handle, or one that cannot do this (any more). */
   | "bad-handle"
@@ -39,4 +41,10 @@ export class FsError extends Error {
     super(message, options);
     this.kind = kind;
   }
+}
+
+/** Whether a read failed because S3 has another object, or none, where the opened one was. */
+export function isOutdated(error: unknown): boolean {
+  if (!(error instanceof S3Error)) return false;
+  return error.kind === "precondition-failed" || error.kind === "not-found";
 }

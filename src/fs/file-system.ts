@@ -15,8 +15,9 @@ import type {
 } from "../base/attributes.ts";
 import { AttributeOperations } from "./attribute-operations.ts";
 import { Core, type FileSystemParts } from "./core.ts";
-import { DataOperations, explainReadFailure, isOutdated } from "./data-operations.ts";
+import { DataOperations, explainReadFailure } from "./data-operations.ts";
 import { DirectoryOperations } from "./directory-operations.ts";
+import { isOutdated } from "./error.ts";
 import { FailureLog } from "./failure-log.ts";
 import { NameOperations } from "./name-operations.ts";
 import { type Created, OpenOperations } from "./open-operations.ts";
@@ -204,6 +205,7 @@ export class FileSystem {
       this.#core.uses.removeReader(handle.file, handle);
       handle.reader.close();
     }
+    this.#core.fetchAhead?.dropAll();
     this.#directories.closeAll();
     return report;
   }

@@ -2,12 +2,17 @@
 
 import type { FileInode } from "../inode/index.ts";
 import type { ObjectReader } from "../read/index.ts";
+import type { Fetched } from "./fetched-files.ts";
 import type { FileWriter } from "./file-writer.ts";
 
 export interface ReadHandle {
   readonly kind: "read";
   readonly file: FileInode;
   readonly reader: ObjectReader;
+  /** Where the reader comes from, if the file was fetched before it was opened. */
+  readonly fetched: Fetched | undefined;
+  /** Whether the first read is still to come. */
+  isUnread: boolean;
   /** "idle" behind a close; a read through a copy makes it active again, unless a writer came. */
   status: "active" | "idle" | "superseded";
 }

@@ -35,7 +35,9 @@ export class NameOperations {
   }
 
   lookup(parent: number, name: string): Entry | Promise<Entry> {
-    const found = this.#core.superblock.lookup(this.#core.directory(parent), name);
+    const directory = this.#core.directory(parent);
+    const found = this.#core.superblock.lookup(directory, name);
+    if (found instanceof Promise) this.#core.fetchAhead?.noteLookup(directory, name);
     return this.#introduce(found);
   }
 

@@ -151,16 +151,21 @@ export class OpenOperations {
         `the object is archived as ${object.storageClass}; restore it before reading`,
       );
     }
-    const reader = this.#core.parts.openReader({
-      key: file.key,
-      etag: object.etag,
-      objectBytes: object.sizeBytes,
-    });
-    const handle: ReadHandle = { kind: "read", file, reader, status: "active" };
+    const isDirect = (flags & O_DIRECT) !== 0;
+    const fetched = isDirect ? undefined : this.#core.fetchAhead?.take(file);
+    const reader =
+      fetched?.reader ??
+      this.#core.parts.openReader({
+        key: file.key,
+        etag: object.etag,
+        objectBytes: object.sizeBytes,
+      });
+    const isUnread = !isDirect && this.#core.fetchAhead !== undefined;
+    const handle: ReadHandle = { kind: "read", file, reader, fetched, isUnread, status: "active" };
     const fh = this.#core.handles.add(handle);
     this.#core.uses.addReader(file, handle);
     // An inode is one version of an object, so pages of it that the kernel has are right for ever.
-    return (flags & O_DIRECT) === 0 ? { fh, keepCache: true } : { fh, directIo: true };
+    return isDirect ? { fh, directIo: true } : { fh, keepCache: true };
   }
 }
 

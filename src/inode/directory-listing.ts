@@ -17,7 +17,7 @@
  */
 
 import type { ListPage, ObjectInfo } from "../s3/index.ts";
-import type { DirectoryInode, Inode } from "./inode.ts";
+import type { DirectoryInode, FileInode, Inode } from "./inode.ts";
 import { compareKeys, isValidName } from "./name.ts";
 import type { Store } from "./question.ts";
 
@@ -90,6 +90,7 @@ export class DirectoryListing {
   #released: Listed[] = [];
   /** Names changed here while the listing ran, with the count of changes at that time. */
   readonly #changed = new Map<string, number>();
+  #lastFile: FileInode | undefined;
   /** Names that were told, where S3 has no order and may list them again. */
   readonly #told = new Set<string>();
 
@@ -122,6 +123,12 @@ export class DirectoryListing {
         return listed;
       }
     }
+  }
+
+  /** `file` is what the name told last stands for. */
+  follow(file: FileInode): void {
+    if (this.#lastFile !== undefined) this.#lastFile.followedBy = file.name;
+    this.#lastFile = file;
   }
 
   /** Waits for the next page and begins to load the one behind it. */
@@ -172,6 +179,7 @@ export class DirectoryListing {
     this.#page = undefined;
     this.#held = [];
     this.#released = [];
+    this.#lastFile = undefined;
     this.#options.onClose(this);
   }
 

@@ -82,6 +82,8 @@ export class FileInode {
   replaces: boolean = false;
   /** Whether its bytes were written in this mount. */
   made: boolean = false;
+  /** The name of the file that a listing showed behind it, if one did: it may be gone by now. */
+  followedBy: string | undefined;
 
   constructor(ino: number, location: Location, state: FileState) {
     this.ino = ino;

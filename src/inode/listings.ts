@@ -60,6 +60,12 @@ export class Listings {
 
   /** The inode for a name that a listing brought; undefined when it is gone by now. */
   admit(directory: DirectoryInode, listing: DirectoryListing, listed: Listed): Inode | undefined {
+    const inode = this.#enter(directory, listing, listed);
+    if (inode?.kind === "file") listing.follow(inode);
+    return inode;
+  }
+
+  #enter(directory: DirectoryInode, listing: DirectoryListing, listed: Listed): Inode | undefined {
     const { name, page, object } = listed;
     const current = directory.children.get(name);
     if (page === undefined) return current;

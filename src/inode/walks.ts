@@ -133,7 +133,13 @@ export class Walks {
       this.#giveUp();
       return undefined;
     }
-    if (parent.walk !== undefined) parent.walk.covered = { from: name, to: page.last };
+    const { walk } = parent;
+    if (walk !== undefined) {
+      // As far as anybody knows here, the name that was asked for comes behind the page before.
+      const last = parent.children.get(walk.covered?.to ?? "");
+      if (last?.kind === "file" && compareKeys(last.name, name) < 0) listing.follow(last);
+      walk.covered = { from: name, to: page.last };
+    }
     let found: Listed | undefined;
     for (;;) {
       const listed = listing.next();

@@ -71,6 +71,8 @@ export interface MountOptions {
   readonly metadataTtl: MetadataTtl;
   /** The same for names that are not there. */
   readonly negativeMetadataTtl: MetadataTtl;
+  /** Whether files may be fetched before anybody opens them. */
+  readonly fetchAhead: boolean;
   readonly fuseBackend: FuseBackend;
   /** After SIGTERM or an unmount: how long pending uploads may take before they are aborted. */
   readonly uploadTimeoutMs: number;

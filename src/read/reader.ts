@@ -45,6 +45,15 @@ interface End {
 
 /** The bytes of one open object. One per file handle. */
 export interface ObjectReader {
+  /** How many bytes were asked for, those outside of the object not counted. */
+  readonly bytesRead: number;
+  /**
+   * Asks for what the first read would ask for, before there is one, or for its first `byteCount` bytes:
+   * then no more is asked for before they have all been read. Resolves when they are here; undefined
+   * when the pool has no block to spare. A failure is told here and nowhere else: reads that wait for
+   * these bytes ask for them anew.
+   */
+  fetchAhead(byteCount: number): Promise<void> | undefined;
   /**
    * Bytes from `offset`, clipped at the end of the object (no parts at or past it). Fails with the
    * S3Error of the GET, or with MemoryError "exhausted"; the next read tries again, except after
@@ -74,6 +83,9 @@ class Reader implements ObjectReader {
   /** Of recent exact reads, the latest last. */
   readonly #ends: End[] = [];
   #reads = 0;
+  #bytesRead = 0;
+  /** Whether what `fetchAhead` asked for is under way. */
+  #fetchingAhead: boolean = false;
   #holder: Holder | undefined;
   #failure: { readonly error: unknown } | undefined;
   #closed: boolean = false;
@@ -86,6 +98,23 @@ class Reader implements ObjectReader {
     this.#speculation = new Speculation(source.pool);
   }
 
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  fetchAhead(byteCount: number): Promise<void> | undefined {
+    assert(this.#reads === 0 && this.#streams.length === 0, "nobody has read yet");
+    const stream = this.#newStream(0, Math.min(this.#firstBytes, byteCount));
+    const arrival = stream.fetchAhead();
+    if (arrival === undefined) return undefined;
+    this.#streams.push(stream);
+    this.#renew();
+    this.#fetchingAhead = true;
+    return arrival.finally(() => {
+      this.#fetchingAhead = false;
+    });
+  }
+
   read(offset: number, byteCount: number): ReadReply | Promise<ReadReply> {
     assert(!this.#closed, "a closed reader is not read");
     assert(offset >= 0 && byteCount >= 0, "a range has no negative numbers");
@@ -93,11 +122,15 @@ class Reader implements ObjectReader {
     const clipped = Math.min(byteCount, this.#source.objectBytes - offset);
     if (clipped <= 0) return emptyReply;
     this.#reads += 1;
+    this.#bytesRead += clipped;
     const stream = this.#streamAt(offset) ?? this.#begin(offset, clipped);
     if (stream !== undefined) {
       stream.lastRead = this.#reads;
       this.#renew();
       const reply = stream.read(offset, clipped);
+      if (this.#fetchingAhead && reply instanceof Promise) {
+        return reply.catch((error: unknown) => this.#readAgain(offset, clipped, error));
+      }
       if (reply !== undefined) return reply;
     } else if (this.#reads % STREAM_READS_IDLE === 0) {
       this.#dropIdleStreams(STREAMS_MAX);
@@ -134,12 +167,11 @@ class Reader implements ObjectReader {
    * Otherwise the read stands alone, and is remembered as such.
    */
   #begin(offset: number, byteCount: number): Stream | undefined {
-    const { objectBytes, partBytes } = this.#source;
     // An exact read that ended here, and those before it without a gap, and this one.
     const reads = (this.#ends.find((end) => end.offset === offset)?.reads ?? 0) + 1;
     let firstBytes: number;
     if (this.#reads === 1 && offset === 0) {
-      firstBytes = objectBytes <= partBytes ? objectBytes : FIRST_BYTES;
+      firstBytes = this.#firstBytes;
     } else if (reads >= RUN_READS_MIN) {
       firstBytes = byteCount * RUN_START_FACTOR;
     } else {
@@ -148,15 +180,25 @@ class Reader implements ObjectReader {
       return undefined;
     }
     this.#dropIdleStreams(STREAMS_MAX - 1);
-    const stream = new Stream({
+    const stream = this.#newStream(offset, firstBytes);
+    this.#streams.unshift(stream);
+    return stream;
+  }
+
+  /** What the first read asks for at the start of the object. */
+  get #firstBytes(): number {
+    const { objectBytes, partBytes } = this.#source;
+    return objectBytes <= partBytes ? objectBytes : FIRST_BYTES;
+  }
+
+  #newStream(offset: number, firstBytes: number): Stream {
+    return new Stream({
       source: this.#source,
       speculation: this.#speculation,
       offset,
       firstBytes,
-      onFailure: (error) => this.#distrust(error),
+      onFailure: (error) => this.#onFailure(error),
     });
-    this.#streams.unshift(stream);
-    return stream;
   }
 
   /** Leaves `most` of the runs at the most, and none that is over. */
@@ -191,6 +233,17 @@ class Reader implements ObjectReader {
       this.#distrust(error);
       throw error;
     }
+  }
+
+  /** What was fetched ahead has failed the read that came to wait for it. */
+  #readAgain(offset: number, byteCount: number, error: unknown): ReadReply | Promise<ReadReply> {
+    if (this.#closed) throw error;
+    return this.read(offset, byteCount);
+  }
+
+  #onFailure(error: unknown): void {
+    if (this.#fetchingAhead) this.#fetchingAhead = false;
+    else this.#distrust(error);
   }
 
   /** After these failures what was read before and what would be read now do not belong together. */

@@ -51,6 +51,7 @@ export class Stream {
   /** Where the last jump ended: a read that goes on there shows that the reader has moved. */
   #jumpEnd = -1;
   #window: ReadWindow;
+  #isFetchedAhead: boolean = false;
 
   constructor(options: StreamOptions) {
     this.#options = options;
@@ -70,6 +71,14 @@ export class Stream {
   accepts(offset: number): boolean {
     const skipBytes = Math.min(SKIP_BYTES_MAX, this.#position - this.#runStart);
     return offset >= this.#start && offset <= this.#end + skipBytes;
+  }
+
+  /** Starts the first GET before anybody reads. Resolves when its bytes are here; undefined without memory. */
+  fetchAhead(): Promise<void> | undefined {
+    this.#isFetchedAhead = true;
+    this.#fetch(this.#options.firstBytes);
+    const [part] = this.#parts;
+    return part?.arrival(part.end);
   }
 
   /**
@@ -144,7 +153,10 @@ export class Stream {
     if (this.#runStart === 0) {
       // As long as the reader may only have looked at the beginning, the first GET is enough; who has
       // read half of it gets a whole part, and who has read all of it two at a time, whatever the window.
-      if (this.#end === firstBytes) return this.#position >= this.#end / 2;
+      // So does what was fetched ahead, of as many bytes as are likely to be read.
+      if (this.#end === firstBytes) {
+        return this.#position >= (this.#isFetchedAhead ? this.#end + 1 : this.#end / 2);
+      }
       if (this.#position >= firstBytes) window = Math.max(window, 2 * source.partBytes);
     }
     return byteCount <= this.#position + Math.min(window, this.#windowBytesMax) - this.#end;

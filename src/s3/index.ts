@@ -27,6 +27,7 @@ export {
   type CreateUploadRequest,
   type GetRequest,
   isArchiveClass,
+  isFreeToRetrieve,
   type ListPage,
   type ListRequest,
   type ObjectClient,

@@ -34,6 +34,20 @@ export function isArchiveClass(storageClass: string | undefined): boolean {
   return storageClass === "GLACIER" || storageClass === "DEEP_ARCHIVE";
 }
 
+/** Classes whose objects cost nothing to retrieve beyond the request. */
+const FREE_TO_RETRIEVE: ReadonlySet<string> = new Set([
+  "STANDARD",
+  "REDUCED_REDUNDANCY",
+  "INTELLIGENT_TIERING",
+  "EXPRESS_ONEZONE",
+  "OUTPOSTS",
+]);
+
+/** Whether an object of this class may be read without a fee for each byte; of unknown ones nobody knows. */
+export function isFreeToRetrieve(storageClass: string | undefined): boolean {
+  return storageClass === undefined || FREE_TO_RETRIEVE.has(storageClass);
+}
+
 export interface StoredInfo extends ObjectInfo {
   /** As S3 has it: of checksums of parts with "-N" behind it, N being their number. */
   readonly checksum: Checksum | undefined;

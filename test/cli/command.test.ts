@@ -97,6 +97,7 @@ describe("a mount", () => {
         maximumThroughputGbps: undefined,
         metadataTtl: { kind: "minimal" },
         negativeMetadataTtl: { kind: "minimal" },
+        fetchAhead: true,
         fuseBackend: "native",
         uploadTimeoutMs: 60_000,
       },

@@ -102,7 +102,15 @@ describe("each flag of mount-s3", () => {
     const theirs = new Set(FLAGS.map((flag) => flag.replace(/^--([^=]+).*$/, "$1")));
     const ours = Object.keys(MOUNT_TABLE).filter((name) => !theirs.has(name));
     expect(new Set(ours)).toEqual(
-      new Set(["fuse-backend", "log-format", "noexec", "options", "pid-file", "upload-timeout"]),
+      new Set([
+        "fuse-backend",
+        "log-format",
+        "no-fetch-ahead",
+        "noexec",
+        "options",
+        "pid-file",
+        "upload-timeout",
+      ]),
     );
   });
 });

@@ -36,7 +36,7 @@ export interface Rig {
   readonly log: string[];
   readonly invalidated: string[];
   readonly uploads: readonly { readonly isAborted: boolean }[];
-  readonly readers: { closed: boolean }[];
+  readonly readers: MemoryReader[];
   /** The kernel drops names only when `until` resolves. */
   holdNames(until: Promise<void>): void;
   advance(ms: number): void;
@@ -54,7 +54,7 @@ export function rig(
   const invalidated: string[] = [];
   let dropping = Promise.resolve();
   const uploads: MemoryUpload[] = [];
-  const readers: { closed: boolean }[] = [];
+  const readers: MemoryReader[] = [];
   const fs = createFileSystem({
     store: bucket,
     directoryBucket,
@@ -78,6 +78,7 @@ export function rig(
       dirMode: 0o755,
       fileMode: 0o644,
       metadataTtl: { kind: "minimal" },
+      fetchAhead: true,
       ...options,
     },
     log: linesOf(lines),
@@ -126,18 +127,28 @@ function linesOf(lines: string[]): Log {
 
 class MemoryReader implements ObjectReader {
   closed = false;
+  bytesRead = 0;
+  /** How many bytes were asked for before anybody read. */
+  aheadBytes = 0;
+  #fetched: Uint8Array | undefined;
+  readonly key: string;
   readonly #bucket: MemoryBucket;
-  readonly #key: string;
   readonly #etag: string;
 
   constructor(bucket: MemoryBucket, key: string, etag: string) {
     this.#bucket = bucket;
-    this.#key = key;
+    this.key = key;
     this.#etag = etag;
   }
 
+  async fetchAhead(byteCount: number): Promise<void> {
+    this.aheadBytes = byteCount;
+    this.#fetched = await this.#bucket.get(this.key, this.#etag);
+  }
+
   async read(offset: number, byteCount: number): Promise<ReadReply> {
-    const bytes = await this.#bucket.get(this.#key, this.#etag);
+    const bytes = this.#fetched ?? (await this.#bucket.get(this.key, this.#etag));
+    this.bytesRead += bytes.subarray(offset, offset + byteCount).length;
     return { parts: [bytes.subarray(offset, offset + byteCount)], release() {} };
   }
 

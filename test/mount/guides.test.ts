@@ -3,9 +3,9 @@
  * section for each document, as far as it goes without a cluster. test/container/ has the pod itself.
  */
 
-import { chmodSync, mkdirSync, readdirSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { readFile, rename, unlink, writeFile } from "node:fs/promises";
-import { delimiter, dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { BucketView, clientOf } from "../rigs/bucket-view.ts";
 import { run, succeed } from "../rigs/child.ts";
@@ -108,12 +108,9 @@ describe("mounting S3 in a pod, a notebook in Korean", () => {
     const model = scratch.makeDirectory("model");
     const program = join(scratch.directory, "main.sh");
     await writeFile(program, `exec cat ${model}/stable-diffusion/unet\n`);
-    const script = `mount-s3-ts --region us-west-2 ${BUCKET} ${model}/\nsh ${program}`;
-    const bin = scratch.makeDirectory("bin");
-    symlinkSync(commandLine, join(bin, "mount-s3-ts"));
-    const path = [bin, dirname(process.execPath), process.env["PATH"]].join(delimiter);
-    const env = { ...environment(), PATH: path };
-    const finished = await run("/bin/sh", ["-c", script], { env });
+    const script = `"$0" "$1" --region us-west-2 ${BUCKET} ${model}/\nsh ${program}`;
+    const words = ["-c", script, process.execPath, commandLine];
+    const finished = await run("/bin/sh", words, { env: environment() });
     expect(finished).toMatchObject({ code: 0, stderr: "" });
     expect(finished.stdout).toBe(`bucket ${BUCKET} is mounted at ${model}\nweights`);
     expect(await readFile(join(model, "stable-diffusion/unet"), "utf8")).toBe("weights");

@@ -113,6 +113,7 @@ class InProcessMounted implements Mounted {
         dirMode: flags.dirMode ?? 0o755,
         fileMode: flags.fileMode ?? 0o644,
         metadataTtl: ttlOf(flags.metadataTtl),
+        fetchAhead: flags.fetchAhead ?? true,
         negativeMetadataTtl: ttlOf(flags.negativeMetadataTtl ?? flags.metadataTtl),
       },
       log,

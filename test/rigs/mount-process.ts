@@ -70,6 +70,7 @@ export function flagsToArgs(flags: MountFlags): readonly string[] {
     ...(flags.gid === undefined ? [] : [`--gid=${flags.gid}`]),
     ...(flags.dirMode === undefined ? [] : [`--dir-mode=${octal(flags.dirMode)}`]),
     ...(flags.fileMode === undefined ? [] : [`--file-mode=${octal(flags.fileMode)}`]),
+    ...(flags.fetchAhead === false ? ["--no-fetch-ahead"] : []),
     ...(flags.readPartBytes === undefined ? [] : [`--read-part-size=${flags.readPartBytes}`]),
     ...(flags.writePartBytes === undefined ? [] : [`--write-part-size=${flags.writePartBytes}`]),
     ...(flags.expectedBucketOwner === undefined

@@ -35,6 +35,7 @@ export interface MountFlags {
   readonly maxAttempts?: number;
   /** That of `metadataTtl` when absent. */
   readonly negativeMetadataTtl?: "minimal" | "indefinite" | number;
+  readonly fetchAhead?: boolean;
 }
 
 export interface FileStatus {

@@ -14,6 +14,7 @@ import { endingScenarios } from "./ending.ts";
 import { expressBucketScenarios } from "./express.ts";
 import { expressRenamingScenarios } from "./express-renaming.ts";
 import { failingScenarios } from "./failing.ts";
+import { fetchingAheadScenarios } from "./fetching-ahead.ts";
 import { listingScenarios } from "./listing.ts";
 import { namesScenarios } from "./names.ts";
 import { openingScenarios } from "./opening.ts";
@@ -35,6 +36,7 @@ export const scenarios: readonly Scenario[] = [
   ...consistencyScenarios,
   ...cachingScenarios,
   ...costsScenarios,
+  ...fetchingAheadScenarios,
   ...namesScenarios,
   ...shadowingScenarios,
   ...listingScenarios,

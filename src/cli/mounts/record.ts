@@ -238,6 +238,7 @@ function flagsToShow(options: MountOptions): readonly string[] {
     ...(options.allowOther ? ["--allow-other"] : []),
     ...(options.allowRoot ? ["--allow-root"] : []),
     ...(options.autoUnmount ? ["--auto-unmount"] : []),
+    ...(options.fetchAhead ? [] : ["--no-fetch-ahead"]),
     ...(metadataTtl.kind === "minimal" ? [] : [`--metadata-ttl=${ttl}`]),
   ];
 }
