@@ -58,6 +58,8 @@ export class TreeModel {
   /** The steps that led here, for whoever has to understand a failure. */
   readonly trace: string[] = [];
   nowMs = 0;
+  /** Whether only time can tell what there is: nothing is compared before it has passed. */
+  isDoubtful = false;
   /** Key to content. */
   readonly keys = new Map<string, string>();
   /** Made here, with nothing stored in them. */
@@ -262,6 +264,11 @@ export class TreeModel {
     writer.status = "failed";
     writer.failure = failure;
     if (this.writers.get(writer.path) === writer) this.writers.delete(writer.path);
+    // What it kept alive may have been looked up meanwhile, and stay a while longer for that.
+    for (const directory of this.emptied.keys()) {
+      if (writer.path.startsWith(`${directory}/`) && !this.isEmptied(directory))
+        this.isDoubtful = true;
+    }
   }
 
   #identify(path: string, identity: ReaderModel["identity"]): void {
