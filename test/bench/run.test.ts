@@ -73,7 +73,8 @@ test("measures on a directory bucket, where who cannot is not applicable", {
   const goofys = join(directory, "goofys");
   writeFileSync(goofys, "#!/bin/sh\necho goofys 0\n", { mode: 0o755 });
   const { output, status } = await bench([
-    ...["--jobs", "rename,rename-16,create-1b@sandbox-express", "--sizes", "tiny", "--rounds", "1"],
+    ...["--jobs", "rename,rename-16,append,append-seq,create-1b@sandbox-express"],
+    ...["--sizes", "tiny", "--rounds", "1"],
     ...["--contenders", "mount-s3-ts,goofys", "--dir", directory, "--out", out],
   ]);
   expect(status, output).toBe(0);
@@ -82,6 +83,8 @@ test("measures on a directory bucket, where who cannot is not applicable", {
   expect(measurements.map(({ job, contender }) => [job, contender])).toEqual([
     ["rename", "mount-s3-ts"],
     ["rename-16", "mount-s3-ts"],
+    ["append", "mount-s3-ts"],
+    ["append-seq", "mount-s3-ts"],
     ["create-1b@sandbox-express", "mount-s3-ts"],
   ]);
   expect(measurements[0]?.figure.latencyMs).toBeDefined();
