@@ -12,11 +12,12 @@ import {
   errnoOf,
   type FileSystem,
   type FileSystemOptions,
+  type UploadTarget,
 } from "../../src/fs/index.ts";
 import type { Operations } from "../../src/fuse/operations.ts";
 import type { ObjectReader } from "../../src/read/index.ts";
 import type { Stored } from "../../src/s3/index.ts";
-import { type Upload, WriteError } from "../../src/write/index.ts";
+import { type AppendedObject, type Upload, WriteError } from "../../src/write/index.ts";
 import { MemoryBucket } from "./memory-bucket.ts";
 import { MemoryDirectoryBucket } from "./memory-directory-bucket.ts";
 
@@ -53,7 +54,7 @@ export function rig(
   const lines: string[] = [];
   const invalidated: string[] = [];
   let dropping = Promise.resolve();
-  const uploads: MemoryUpload[] = [];
+  const uploads: (MemoryAppend | MemoryUpload)[] = [];
   const readers: MemoryReader[] = [];
   const fs = createFileSystem({
     store: bucket,
@@ -63,8 +64,10 @@ export function rig(
       readers.push(reader);
       return reader;
     },
-    startUpload: ({ key, ifNoneMatch }) => {
-      const upload = new MemoryUpload(bucket, key, ifNoneMatch);
+    startUpload: (target) => {
+      const upload = options.incrementalUpload
+        ? new MemoryAppend(bucket, target)
+        : new MemoryUpload(bucket, target);
       uploads.push(upload);
       return upload;
     },
@@ -167,7 +170,7 @@ class MemoryUpload implements Upload {
   readonly #ifNoneMatch: "*" | undefined;
   readonly #chunks: Uint8Array[] = [];
 
-  constructor(bucket: MemoryBucket, key: string, ifNoneMatch: "*" | undefined) {
+  constructor(bucket: MemoryBucket, { key, ifNoneMatch }: UploadTarget) {
     this.#bucket = bucket;
     this.#key = key;
     this.#ifNoneMatch = ifNoneMatch;
@@ -193,6 +196,49 @@ class MemoryUpload implements Upload {
 
   async abort(): Promise<void> {
     this.#bucket.uploading.delete(this.#key);
+    this.isAborted = true;
+  }
+}
+
+/** Every sync appends what was written since, to the version that was there. */
+class MemoryAppend implements Upload {
+  bytesWritten: number;
+  isAborted = false;
+  readonly #bucket: MemoryBucket;
+  readonly #target: UploadTarget;
+  #stored: AppendedObject | undefined;
+  #pending: Uint8Array[] = [];
+
+  constructor(bucket: MemoryBucket, target: UploadTarget) {
+    this.#bucket = bucket;
+    this.#target = target;
+    this.#stored = target.appendTo;
+    this.bytesWritten = target.appendTo?.sizeBytes ?? 0;
+  }
+
+  write(offset: number, data: Uint8Array): number {
+    if (offset !== this.bytesWritten) throw new WriteError("out-of-order", `offset ${offset}`);
+    this.#pending.push(data.slice());
+    this.bytesWritten += data.length;
+    return data.length;
+  }
+
+  sync = async (): Promise<AppendedObject> => {
+    if (this.#stored !== undefined && this.#pending.length === 0) return this.#stored;
+    const { key, ifNoneMatch } = this.#target;
+    const before = this.#stored && (await this.#bucket.get(key, this.#stored.etag));
+    const bytes = Buffer.concat([before ?? new Uint8Array(), ...this.#pending]);
+    const put = this.#bucket.put(key, bytes, before === undefined ? ifNoneMatch : undefined);
+    this.#pending = [];
+    this.#stored = await put;
+    return this.#stored;
+  };
+
+  async complete(): Promise<Stored> {
+    return await this.sync();
+  }
+
+  async abort(): Promise<void> {
     this.isAborted = true;
   }
 }

@@ -9,7 +9,7 @@ import { LATER_MS } from "./subject.ts";
 import { TreeModel } from "./tree-model.ts";
 
 const MOUNT = { allowDelete: false, allowOverwrite: true, readOnly: false };
-const RULES = { directoryMs: 1000, laterMs: LATER_MS, isDirectoryBucket: false };
+const RULES = { directoryMs: 1000, laterMs: LATER_MS, isDirectoryBucket: false, appends: false };
 
 /** A model of a mount on which files can be deleted, beside a mount on which they cannot. */
 function wrong(seen: string[][]) {

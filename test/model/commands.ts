@@ -146,12 +146,14 @@ export const write = (pick: number, data: string, displacement: number): Step =>
   withHandle(`write ${JSON.stringify(data)} ${displacement} off its end to`, pick, async (use) => {
     const { model, subject, number, handle } = use;
     const end = handle.kind === "writer" ? handle.content.length : 0;
-    const offset = Math.max(0, end + displacement);
+    const isAppending = handle.kind === "writer" && handle.isAppending;
+    const offset = isAppending ? end : Math.max(0, end + displacement);
     const expected = expectedOfWrite(handle, offset);
     const writing = fileOf(subject, number).write(Buffer.from(data), offset);
     expect(await outcomeOf(writing), `writing to ${handle.path}`).toBe(expected);
     if (handle.kind !== "writer" || handle.status !== "open") return;
     handle.isIdle = false;
+    handle.isBegun = true;
     if (expected === "ok") handle.content += data;
     else model.abandon(handle, expected);
   });
@@ -200,12 +202,14 @@ export const statHandle = (pick: number): Step =>
 
 /** A child that was forked while the file was open ends, which closes its copy of the descriptor. */
 export const closeCopy = (pick: number): Step =>
-  withHandle("a child closes its copy of", pick, async ({ subject, number, handle }) => {
+  withHandle("a child closes its copy of", pick, async ({ model, subject, number, handle }) => {
     const outcome = await outcomeOf(fileOf(subject, number).closeCopyOfChild());
     const hasFailed = handle.kind === "writer" && handle.status === "failed";
     expect(outcome, `closing ${handle.path}`).toBe(hasFailed ? handle.failure : "ok");
-    if (handle.kind === "writer") handle.isIdle = handle.status === "open";
-    else if (handle.use === "active") handle.use = "idle";
+    if (handle.kind === "writer") {
+      handle.isIdle = handle.status === "open";
+      if (handle.isIdle && model.rules.appends && handle.isBegun) model.storePart(handle);
+    } else if (handle.use === "active") handle.use = "idle";
   });
 
 /** A copy that dup(2) made is closed: what was written is stored by then, and takes no more. */
@@ -215,8 +219,9 @@ export const closeDuplicate = (pick: number): Step =>
     if (handle.kind === "reader") {
       expect(outcome, `closing ${handle.path}`).toBe("ok");
       if (handle.use === "active") handle.use = "idle";
-    } else if (handle.status === "open" && handle.content === "") {
+    } else if (handle.status === "open" && (handle.content === "" || model.rules.appends)) {
       expect(outcome, `closing ${handle.path}`).toBe("ok");
+      if (handle.isBegun && model.rules.appends) model.storePart(handle);
       handle.isIdle = true;
     } else {
       noteEnd(model, handle, outcome);
@@ -226,7 +231,13 @@ export const closeDuplicate = (pick: number): Step =>
 export const sync = (pick: number): Step =>
   withHandle("fsync", pick, async ({ model, subject, number, handle }) => {
     const outcome = await outcomeOf(fileOf(subject, number).sync());
-    noteEnd(model, handle, outcome);
+    if (handle.kind === "writer" && handle.status === "open" && model.rules.appends) {
+      expect(outcome, `fsync of ${handle.path}`).toBe("ok");
+      handle.isBegun = true;
+      model.storePart(handle);
+    } else {
+      noteEnd(model, handle, outcome);
+    }
   });
 
 /**

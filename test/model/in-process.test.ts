@@ -34,9 +34,11 @@ const FREE = {
   allowDelete: true,
   allowOverwrite: true,
   isDirectoryBucket: false,
+  appends: false,
 };
 const STRICT = { ...FREE, allowDelete: false, allowOverwrite: false };
 const EXPRESS = { ...FREE, isDirectoryBucket: true };
+const APPENDING = { ...EXPRESS, appends: true };
 
 const MINIMAL = { directoryMs: 1000, laterMs: LATER_MS };
 const MINUTE = { directoryMs: 60_000, laterMs: 120_000 };
@@ -100,6 +102,18 @@ const VARIANTS: readonly Variant[] = [
     rules: { ...MINIMAL, ...EXPRESS, allowOverwrite: false },
   },
   {
+    name: "a directory bucket, alone, appending",
+    sequence: "alone",
+    ttl: minimal,
+    rules: { ...MINIMAL, ...APPENDING },
+  },
+  {
+    name: "a directory bucket, alone, appending, believing for a minute",
+    sequence: "alone",
+    ttl: minute,
+    rules: { ...MINUTE, ...APPENDING },
+  },
+  {
     name: "a directory bucket, shared with others",
     sequence: "shared",
     ttl: minimal,
@@ -142,9 +156,9 @@ async function runOne(
   },
 ): Promise<void> {
   const { keys, pageKeysMax, steps } = drawn;
-  const { allowDelete, allowOverwrite, isDirectoryBucket, readOnly } = rules;
+  const { allowDelete, allowOverwrite, appends, isDirectoryBucket, readOnly } = rules;
   const subject = new InMemorySubject(
-    { allowDelete, allowOverwrite, readOnly, metadataTtl: ttl },
+    { allowDelete, allowOverwrite, readOnly, incrementalUpload: appends, metadataTtl: ttl },
     { pageKeysMax, isDirectoryBucket },
   );
   const model = new TreeModel(rules, keys);

@@ -31,6 +31,7 @@ const SESSION_MS = 3000;
 interface Variant {
   readonly name: string;
   readonly isDirectoryBucket: boolean;
+  readonly appends?: true;
   readonly sequence: "alone" | "shared";
   readonly ttl: "minimal" | number;
   /** Of the steps that are wanted; where others are at work, each takes more than a second. */
@@ -57,7 +58,15 @@ const VARIANTS: readonly Variant[] = [
     isDirectoryBucket: true,
     sequence: "alone",
     ttl: 3600,
-    share: 3 / 8,
+    share: 3 / 16,
+  },
+  {
+    name: "a directory bucket, alone, appending, believing for an hour",
+    isDirectoryBucket: true,
+    appends: true,
+    sequence: "alone",
+    ttl: 3600,
+    share: 3 / 16,
   },
   {
     name: "a directory bucket, shared with others",
@@ -82,7 +91,8 @@ describe("a kernel mount shows what the model shows, whatever happens", () => {
     const runs = Math.ceil((stepsMin / DIRECTORIES) * RUNS_PER_STEP);
     const rig = await startRig(variant);
     onTestFinished(() => rig.close());
-    const mounted = await rig.mount({ ...FREE, metadataTtl: variant.ttl });
+    const { appends: incrementalUpload = false, ttl } = variant;
+    const mounted = await rig.mount({ ...FREE, metadataTtl: ttl, incrementalUpload });
     try {
       await making(stepsMin, async () => {
         const checks = Array.from({ length: DIRECTORIES }, (_, index) =>
@@ -106,10 +116,10 @@ describe("a kernel mount shows what the model shows, whatever happens", () => {
 
 /** In `directory` of the mount, so that many run at once. */
 function propertyIn(mounted: Mounted, directory: string, variant: Variant) {
-  const { isDirectoryBucket, sequence, ttl } = variant;
+  const { appends = false, isDirectoryBucket, sequence, ttl } = variant;
   let run = 0;
   const directoryMs = ttl === "minimal" ? 1000 : ttl * 1000;
-  const rules = { ...FREE, isDirectoryBucket, directoryMs, laterMs: LATER_MS };
+  const rules = { ...FREE, isDirectoryBucket, appends, directoryMs, laterMs: LATER_MS };
   return fc.asyncProperty(
     someKeys,
     sequences[sequence]({ stepsMax: STEPS_MAX, ownsProcess: false }),

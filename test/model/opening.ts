@@ -7,13 +7,14 @@ import { failsToEnd, outcomeOf, type Step, step } from "./commands.ts";
 import type { Subject } from "./subject.ts";
 import type { HandleModel, ReaderModel, TreeModel, WriterModel } from "./tree-model.ts";
 
-const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY } = constants;
+const { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY } = constants;
 
 interface Flags {
   readonly access: "read" | "write" | "both";
   readonly create?: boolean;
   readonly exclusive?: boolean;
   readonly truncate?: boolean;
+  readonly append?: boolean;
   readonly synchronous?: boolean;
 }
 
@@ -27,6 +28,7 @@ export const open = (path: string, wanted: Flags): Step => {
     ...(how.create ? [{ name: "O_CREAT", flag: O_CREAT }] : []),
     ...(how.exclusive ? [{ name: "O_EXCL", flag: O_EXCL }] : []),
     ...(how.truncate ? [{ name: "O_TRUNC", flag: O_TRUNC }] : []),
+    ...(how.append ? [{ name: "O_APPEND", flag: O_APPEND }] : []),
     ...(how.synchronous ? [{ name: "O_SYNC", flag: O_SYNC }] : []),
   ];
   const flags = extra.reduce((all, { flag }) => all | flag, ACCESS[how.access]);
@@ -44,7 +46,7 @@ export const open = (path: string, wanted: Flags): Step => {
         model.supersede(path);
         model.writers.set(path, handle);
       } else if (!model.keys.has(path)) {
-        model.commit(writerOf(path));
+        model.commit(writerOf(path, how));
       }
       keep(model, subject, { handle, file: await opening });
     },
@@ -55,12 +57,13 @@ export const open = (path: string, wanted: Flags): Step => {
 
 /** What POSIX leaves undefined is not asked for. */
 function sensible(how: Flags): Required<Flags> {
-  const { access, create = false, exclusive = false, truncate = false, synchronous = false } = how;
+  const { access, create = false, append = false, synchronous = false } = how;
   return {
     access,
     create,
-    exclusive: create && exclusive,
-    truncate: truncate && access !== "read",
+    exclusive: create && how.exclusive === true,
+    truncate: how.truncate === true && access !== "read",
+    append: append && access !== "read",
     synchronous,
   };
 }
@@ -95,7 +98,7 @@ function expectedOfNew(model: TreeModel, path: string, how: Required<Flags>): Ex
   if (model.rules.readOnly) return { outcomes: ["EROFS"] };
   if (how.synchronous) return { outcomes: ["EINVAL"] };
   // What is made to be read is stored at once.
-  const handle = how.access === "read" ? readerOf(path, "") : writerOf(path);
+  const handle = how.access === "read" ? readerOf(path, "") : writerOf(path, how);
   return { outcomes: ["ok"], handle };
 }
 
@@ -107,17 +110,26 @@ function expectedOfFile(model: TreeModel, path: string, how: Required<Flags>): E
   if (how.truncate) {
     if (readOnly) return { outcomes: ["EROFS"] };
     if (!allowOverwrite) return { outcomes: ["EPERM"] };
-    const readers = model.readersOf(path);
-    if (readers === "some") return { outcomes: ["EPERM"] };
-    return { outcomes: readers === "none" ? ["ok"] : ["ok", "EPERM"], handle: writerOf(path) };
+    return expectedOfWriter(model, writerOf(path, how));
+  }
+  if (model.rules.appends && (how.access === "write" || (how.access === "both" && how.append))) {
+    if (readOnly) return { outcomes: ["EROFS"] };
+    return expectedOfWriter(model, writerOf(path, how, model.content(path)));
   }
   if (how.access === "write") return { outcomes: ["EPERM"] };
   return { outcomes: ["ok"], handle: readerOf(path, model.content(path)) };
 }
 
-function writerOf(path: string): WriterModel {
+/** Of a file that is there: nobody may be reading it. */
+function expectedOfWriter(model: TreeModel, handle: WriterModel): Expected {
+  const readers = model.readersOf(handle.path);
+  if (readers === "some") return { outcomes: ["EPERM"] };
+  return { outcomes: readers === "none" ? ["ok"] : ["ok", "EPERM"], handle };
+}
+
+function writerOf(path: string, { append }: Required<Flags>, content = ""): WriterModel {
   const fresh = { status: "open", failure: "", contested: false, isIdle: false } as const;
-  return { kind: "writer", path, content: "", ...fresh };
+  return { kind: "writer", path, content, ...fresh, isAppending: append, isBegun: false };
 }
 
 function readerOf(path: string, content: string): ReaderModel {

@@ -41,6 +41,7 @@ const flags = fc.record({
   create: fc.boolean(),
   exclusive: sometimes,
   truncate: sometimes,
+  append: sometimes,
   synchronous: fc.constantFrom(false, false, false, false, true),
 });
 
@@ -49,6 +50,7 @@ const within: fc.Arbitrary<commands.Step>[] = [
   fc
     .tuple(path, fc.boolean())
     .map(([p, isNew]) => open(p, { access: "write", create: true, truncate: !isNew })),
+  path.map((p) => open(p, { access: "write", append: true })),
   path.map((p) => open(p, { access: "read" })),
   fc.tuple(path, flags).map(([p, how]) => open(p, how)),
   fc

@@ -12,6 +12,8 @@ export interface Rules {
   readonly allowOverwrite: boolean;
   /** Whether the bucket is a directory bucket, which renames and lists in no order. */
   readonly isDirectoryBucket: boolean;
+  /** Whether files are appended to, and are stored whenever they are synced or closed. */
+  readonly appends: boolean;
   /** How long a directory that this mount emptied stays. */
   readonly directoryMs: number;
   /** Longer than anything is believed, so that the mount may not rely on what it knew. */
@@ -29,6 +31,10 @@ export interface WriterModel {
   contested: boolean;
   /** A copy of the descriptor was closed, and nothing has been written since: whoever comes may store it. */
   isIdle: boolean;
+  /** Whether it was opened with O_APPEND, so that every write is one at the end. */
+  readonly isAppending: boolean;
+  /** Whether anything was written, so that a file that is appended to is stored when it is synced. */
+  isBegun: boolean;
 }
 
 export interface ReaderModel {
@@ -255,6 +261,12 @@ export class TreeModel {
   commit(writer: WriterModel): void {
     writer.status = "stored";
     if (this.writers.get(writer.path) === writer) this.writers.delete(writer.path);
+    this.made.add(writer.path);
+    this.store(writer.path, writer.content);
+  }
+
+  /** What the writer has written is stored, and it writes on. */
+  storePart(writer: WriterModel): void {
     this.made.add(writer.path);
     this.store(writer.path, writer.content);
   }

@@ -7,6 +7,7 @@ import {
   AbortMultipartUploadCommand,
   type ChecksumAlgorithm,
   CreateBucketCommand,
+  CreateSessionCommand,
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
@@ -33,13 +34,52 @@ export interface Endpoint {
 /** What requests of a `BucketView` say of themselves, so that a server's log can tell them apart. */
 export const BUCKET_VIEW_AGENT = "bucket-view";
 
+/** Before the end of a session another one is asked for. */
+const SESSION_LEAD_MS = 1000;
+
+/**
+ * Sessions of directory buckets, each asked for when it is needed: the SDK renews its own behind the
+ * requests, and what it asks for then may meet a server that has ended.
+ */
+function sessionsOf(client: () => S3Client) {
+  const sessions = new Map<string, Promise<Session>>();
+  const ask = async (bucket: string): Promise<Session> => {
+    const { Credentials } = await client().send(new CreateSessionCommand({ Bucket: bucket }));
+    return {
+      accessKeyId: Credentials?.AccessKeyId ?? "",
+      secretAccessKey: Credentials?.SecretAccessKey ?? "",
+      sessionToken: Credentials?.SessionToken ?? "",
+      expiration: Credentials?.Expiration ?? new Date(),
+    };
+  };
+  return async (bucket: string): Promise<Session> => {
+    const known = await sessions.get(bucket);
+    if (known !== undefined && known.expiration.getTime() > Date.now() + SESSION_LEAD_MS)
+      return known;
+    const session = ask(bucket);
+    sessions.set(bucket, session);
+    return session;
+  };
+}
+
+interface Session {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+  readonly expiration: Date;
+}
+
 export function clientOf(endpoint: Endpoint): S3Client {
   const { accessKeyId, secretAccessKey, sessionToken } = endpoint;
-  const client = new S3Client({
+  const sessionOf = sessionsOf(() => client);
+  const client: S3Client = new S3Client({
     endpoint: endpoint.url,
     region: "us-east-1",
     forcePathStyle: true,
     customUserAgent: BUCKET_VIEW_AGENT,
+    s3ExpressIdentityProvider: {
+      getS3ExpressIdentity: (_, properties) => sessionOf(properties["Bucket"] ?? ""),
+    },
     credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) },
   });
   // Two SHA-256 of all that tests store would show nothing about the mount.

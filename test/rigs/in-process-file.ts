@@ -54,7 +54,7 @@ export class InProcessFile implements OpenFile {
 
   async write(data: Uint8Array, offset: number): Promise<void> {
     if (this.#accessMode === constants.O_RDONLY) throw errnoError(EBADF, "write");
-    let at = (this.#flags & constants.O_APPEND) === 0 ? offset : (await this.stat()).sizeBytes;
+    let at = (this.#flags & constants.O_APPEND) === 0 ? offset : await this.#end(offset);
     for (let taken = 0; taken < data.length; ) {
       const room = REQUEST_BYTES_MAX - (at % PAGE_BYTES);
       const piece = data.subarray(taken, taken + room);
@@ -102,6 +102,14 @@ export class InProcessFile implements OpenFile {
       await this.#walk.call("release", (to) => to.release(this.#fh)).catch(() => {});
       this.#walk.give(this.#entry);
     }
+  }
+
+  /** The kernel knows the size, and does not ask for it. */
+  async #end(otherwise: number): Promise<number> {
+    return this.stat().then(
+      ({ sizeBytes }) => sizeBytes,
+      () => otherwise,
+    );
   }
 
   get #accessMode(): number {
