@@ -257,7 +257,9 @@ describe("a reply that the kernel refuses", () => {
     kernel.refuse = ({ errno }) => (errno === 0 ? -22 : undefined);
     kernel.deliver(request.lookup({ unique: 8 }, "a"));
     expect(kernel.replyTo(8).errno).toBe(EIO);
-    expect(complaints).toEqual(["the kernel refused the reply to lookup: EINVAL (invalid argument)"]);
+    expect(complaints).toEqual([
+      "the kernel refused the reply to lookup: EINVAL (invalid argument)",
+    ]);
   });
 
   test("because the mount is gone ends the session", async () => {
