@@ -15,9 +15,10 @@ import {
   type Store,
   Superblock,
   sizeAndTime,
+  type Version,
 } from "../inode/index.ts";
 import type { ObjectReader } from "../read/index.ts";
-import { isArchiveClass, type ObjectInfo } from "../s3/index.ts";
+import { isArchiveClass } from "../s3/index.ts";
 import type { AppendedObject, Upload } from "../write/index.ts";
 import { FsError } from "./error.ts";
 import { FetchAhead } from "./fetch-ahead.ts";
@@ -281,6 +282,6 @@ function targetOf({ key, state, unasked }: FileInode): UploadTarget {
 }
 
 /** Whether S3 refuses to give the object's bytes until it has been restored. */
-export function isArchived(object: ObjectInfo): boolean {
+export function isArchived(object: Version): boolean {
   return isArchiveClass(object.storageClass) && object.restored !== true;
 }

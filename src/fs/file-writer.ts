@@ -17,8 +17,8 @@
  * it is idle after every close.
  */
 
-import type { FileInode, Superblock } from "../inode/index.ts";
-import { type ObjectInfo, S3Error } from "../s3/index.ts";
+import type { FileInode, Superblock, Version } from "../inode/index.ts";
+import { S3Error } from "../s3/index.ts";
 import type { Upload } from "../write/index.ts";
 import { FsError } from "./error.ts";
 
@@ -178,7 +178,7 @@ export class FileWriter {
   }
 
   /** What S3 has of the file while it is written. */
-  get #stored(): ObjectInfo | undefined {
+  get #stored(): Version | undefined {
     const { state } = this.file;
     return state.status === "local" ? state.stored : undefined;
   }

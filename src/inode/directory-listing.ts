@@ -16,14 +16,16 @@
  * whose name was a directory's when last seen is held back to the end.
  */
 
-import type { ListPage, ObjectInfo } from "../s3/index.ts";
+import type { ObjectInfo } from "../s3/index.ts";
 import type { DirectoryInode, FileInode, Inode } from "./inode.ts";
-import { compareKeys, isValidName } from "./name.ts";
+import { isInDoubt, type Page, readPage } from "./listing-page.ts";
+import { compareKeys } from "./name.ts";
+import { PageSequence, type Place } from "./page-sequence.ts";
 import type { Store } from "./question.ts";
+import type { StartAfter } from "./start-after.ts";
 
 /** The most that S3 returns in one page. */
 const PAGE_KEYS_MAX = 1000;
-const SLASH = 0x2f;
 
 /** One name of the directory. */
 export interface Listed {
@@ -35,19 +37,6 @@ export interface Listed {
   readonly page: Page | undefined;
   /** A directory whose name was told before: it is not to be told again, but is what S3 has. */
   readonly isRepeated?: true;
-}
-
-export interface Page {
-  readonly objects: readonly ObjectInfo[];
-  /** Names with their "/". */
-  readonly directories: readonly string[];
-  readonly directorySet: ReadonlySet<string>;
-  /** The greatest name, as keys are ordered. */
-  readonly last: string;
-  readonly nextToken: string | undefined;
-  /** The count of local changes when it was asked for: later ones are not in it. */
-  readonly change: number;
-  readonly arrivedAtMs: number;
 }
 
 /** A part of a directory: the page that begins behind a name. */
@@ -64,6 +53,8 @@ export interface ListingOptions {
   readonly range?: PageRange;
   /** Whether S3 lists in the order of keys. */
   readonly isOrdered: boolean;
+  /** Where it is, whether it lists from a given name on. */
+  readonly startAfter: StartAfter;
   /** Names to merge: those with `unlisted` state, unsorted. */
   readonly locals: readonly Inode[];
   readonly changeCount: () => number;
@@ -83,7 +74,7 @@ export class DirectoryListing {
   #page: Page | undefined;
   #objectIndex = 0;
   #directoryIndex = 0;
-  #next: Promise<Page> | undefined;
+  readonly #pages: PageSequence;
   /** Objects that a directory not yet listed may hide. */
   #held: Listed[] = [];
   /** Formerly held, no longer in doubt. */
@@ -101,7 +92,15 @@ export class DirectoryListing {
     this.#localDirectories = new Set(
       options.locals.filter(({ kind }) => kind === "directory").map(({ name }) => name),
     );
-    this.#next = this.#load(undefined);
+    const { isOrdered, now, range, startAfter } = options;
+    this.#pages = new PageSequence({
+      load: (place) => this.#load(place),
+      prefix: this.#prefix,
+      behind: range?.startAfter ?? "",
+      isSingle: range !== undefined,
+      ...(isOrdered && { startAfter }),
+      now,
+    });
   }
 
   /**
@@ -116,7 +115,7 @@ export class DirectoryListing {
       if (page === undefined) return "wait";
       const listed = this.#options.isOrdered ? this.#take(page) : this.#takeUnordered(page);
       if (listed === undefined) {
-        if (page.nextToken !== undefined) return "wait";
+        if (!page.isLast) return "wait";
         if (this.#held.length === 0) return "end";
         this.#release(undefined);
       } else if (listed !== "hidden") {
@@ -131,24 +130,12 @@ export class DirectoryListing {
     this.#lastFile = file;
   }
 
-  /** Waits for the next page and begins to load the one behind it. */
+  /** Waits for the next page. What fails may be tried again. */
   async turnPage(): Promise<void> {
-    const token = this.#page?.nextToken;
-    this.#next ??= this.#load(token);
-    const loading = this.#next;
-    let page: Page;
-    try {
-      page = await loading;
-    } catch (error) {
-      // The next call tries again.
-      if (this.#next === loading) this.#next = undefined;
-      throw error;
-    }
+    const page = await this.#pages.next();
     this.#page = page;
     this.#objectIndex = 0;
     this.#directoryIndex = 0;
-    const isLast = page.nextToken === undefined || this.#options.range !== undefined;
-    this.#next = isLast ? undefined : this.#load(page.nextToken);
     this.#release(page);
   }
 
@@ -174,8 +161,8 @@ export class DirectoryListing {
 
   /** Ends it and cancels the request in flight. Idempotent. */
   close(): void {
+    this.#pages.close();
     this.#abort.abort();
-    this.#next = undefined;
     this.#page = undefined;
     this.#held = [];
     this.#released = [];
@@ -183,23 +170,19 @@ export class DirectoryListing {
     this.#options.onClose(this);
   }
 
-  #load(continuationToken: string | undefined): Promise<Page> {
+  async #load({ behind, token }: Place): Promise<Page> {
     const { store, range, changeCount, now, onInvalidName } = this.#options;
     const change = changeCount();
-    const startAfter = range?.startAfter ?? "";
+    const prefix = this.#prefix;
     const request = {
-      prefix: this.#prefix,
+      prefix,
       delimiter: "/",
       maxKeys: range?.keysMax ?? PAGE_KEYS_MAX,
-      ...(continuationToken === undefined ? {} : { continuationToken }),
-      ...(startAfter === "" ? {} : { startAfter: this.#prefix + startAfter }),
+      ...(token !== undefined && { continuationToken: token }),
+      ...(token === undefined && behind !== "" && { startAfter: prefix + behind }),
     } as const;
-    const page = store
-      .list(request, this.#abort.signal)
-      .then((answer) => readPage(answer, this.#prefix, { change, now: now(), onInvalidName }));
-    // A page loaded ahead may fail before anybody waits for it; who waits gets the failure.
-    page.catch(() => {});
-    return page;
+    const answer = await store.list(request, this.#abort.signal);
+    return readPage(answer, { prefix, behind, change, nowMs: now(), onInvalidName });
   }
 
   /** The smallest name that is left in the page, if any, and "hidden" when it must not be shown. */
@@ -213,7 +196,7 @@ export class DirectoryListing {
     }
 
     const local = this.#locals[this.#localIndex];
-    if (local !== undefined && (remote !== undefined || page.nextToken === undefined)) {
+    if (local !== undefined && (remote !== undefined || page.isLast)) {
       const place = sortName(local);
       const order = remote === undefined ? -1 : compareKeys(place, remote);
       if (order <= 0) this.#localIndex++;
@@ -253,7 +236,7 @@ export class DirectoryListing {
       const once = this.#once(listed);
       return once === "hidden" ? { ...listed, isRepeated: true } : once;
     }
-    const local = page.nextToken === undefined ? this.#locals[this.#localIndex] : undefined;
+    const local = page.isLast ? this.#locals[this.#localIndex] : undefined;
     if (local === undefined) return undefined;
     this.#localIndex++;
     return this.#once({ name: local.name, local, page: undefined });
@@ -301,50 +284,6 @@ export class DirectoryListing {
   }
 }
 
-/** Whether the directory `name/` would come behind the end of this page. */
-export function isInDoubt(name: string, page: Page): boolean {
-  if (page.nextToken === undefined || !page.last.startsWith(name)) return false;
-  return page.last.length === name.length || page.last.charCodeAt(name.length) < SLASH;
-}
-
 function sortName(inode: Inode): string {
   return inode.kind === "directory" ? `${inode.name}/` : inode.name;
-}
-
-function readPage(
-  answer: ListPage,
-  prefix: string,
-  context: {
-    readonly change: number;
-    readonly now: number;
-    readonly onInvalidName: (key: string) => void;
-  },
-): Page {
-  const objects = answer.objects.filter(({ key }) => {
-    // The marker of the directory itself.
-    if (key === prefix) return false;
-    if (key.startsWith(prefix) && isValidName(key.slice(prefix.length))) return true;
-    context.onInvalidName(key);
-    return false;
-  });
-  const directories: string[] = [];
-  for (const commonPrefix of answer.commonPrefixes) {
-    const isListed = commonPrefix.startsWith(prefix) && commonPrefix.endsWith("/");
-    if (isListed && isValidName(commonPrefix.slice(prefix.length, -1))) {
-      directories.push(commonPrefix.slice(prefix.length));
-    } else {
-      context.onInvalidName(commonPrefix);
-    }
-  }
-  const lastObject = objects.at(-1)?.key.slice(prefix.length) ?? "";
-  const lastDirectory = directories.at(-1) ?? "";
-  return {
-    objects,
-    directories,
-    directorySet: new Set(directories),
-    last: compareKeys(lastObject, lastDirectory) > 0 ? lastObject : lastDirectory,
-    nextToken: answer.continuationToken,
-    change: context.change,
-    arrivedAtMs: context.now,
-  };
 }

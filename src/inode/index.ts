@@ -14,6 +14,7 @@ export {
   type FileInode,
   type Inode,
   sizeAndTime,
+  type Version,
 } from "./inode.ts";
 export type { MetadataTtl } from "./metadata-ttl.ts";
 export type { DirectoryBucket, Store } from "./question.ts";

@@ -38,8 +38,33 @@ export interface LocalTimes {
   mtimeMs?: number;
 }
 
+/** What S3 said of one version of an object, whose key is that of the inode. */
+export type Version = Omit<ObjectInfo, "key">;
+
+/** S3 has it. There may be millions of these, so the version is not an object of its own. */
+export class RemoteState implements Version {
+  readonly status = "remote";
+  readonly sizeBytes: number;
+  readonly etag: string;
+  readonly lastModifiedMs: number;
+  readonly storageClass: string | undefined;
+  readonly restored: boolean | undefined;
+
+  constructor({ sizeBytes, etag, lastModifiedMs, storageClass, restored }: Version) {
+    this.sizeBytes = sizeBytes;
+    this.etag = etag;
+    this.lastModifiedMs = lastModifiedMs;
+    this.storageClass = storageClass;
+    this.restored = restored;
+  }
+
+  get object(): Version {
+    return this;
+  }
+}
+
 export type FileState =
-  | { readonly status: "remote"; readonly object: ObjectInfo }
+  | RemoteState
   /** Made, being overwritten or appended to here. */
   | {
       readonly status: "local";
@@ -47,7 +72,7 @@ export type FileState =
       readonly madeAtMs: number;
       readonly times: LocalTimes;
       /** What S3 has of it, if it has anything. */
-      stored?: ObjectInfo;
+      stored?: Version;
     }
   /** Its upload failed or it was deleted: only open handles still know it. */
   | { readonly status: "gone"; readonly sizeBytes: number; readonly modifiedAtMs: number };
@@ -65,7 +90,6 @@ interface Location {
 }
 
 export class FileInode {
-  readonly kind = "file";
   readonly ino: number;
   /** Both change when it is renamed, and only then. */
   parent: DirectoryInode;
@@ -90,6 +114,10 @@ export class FileInode {
     this.parent = location.parent;
     this.name = location.name;
     this.state = state;
+  }
+
+  get kind(): "file" {
+    return "file";
   }
 
   get key(): string {
@@ -160,7 +188,7 @@ export function sizeAndTime(state: FileState): { sizeBytes: number; modifiedAtMs
 export type Inode = FileInode | DirectoryInode;
 
 /** Whether the object may be archived, and S3 has not said if it can be read all the same. */
-export function isRestoreUnknown({ storageClass, restored }: ObjectInfo): boolean {
+export function isRestoreUnknown({ storageClass, restored }: Version): boolean {
   return isArchiveClass(storageClass) && restored === undefined;
 }
 
@@ -171,32 +199,27 @@ const SAME_TIME_MS = 2000;
  * What S3 says now of a version that is known: its time stays as it was first told, or programs that
  * compare times (tar, vim, git) would take the file for changed.
  */
-export function withKnownTime(known: ObjectInfo, seen: ObjectInfo): ObjectInfo {
+export function withKnownTime(known: Version, seen: Version): Version {
   const { lastModifiedMs } = known;
   const differenceMs = Math.abs(seen.lastModifiedMs - lastModifiedMs);
   return differenceMs > 0 && differenceMs < SAME_TIME_MS ? { ...seen, lastModifiedMs } : seen;
 }
 
 /** A file that is begun at `nowMs`, or written on where `stored` ends. */
-export function localFile(nowMs: number, stored?: ObjectInfo): FileState {
+export function localFile(nowMs: number, stored?: Version): FileState {
   const sizeBytes = stored?.sizeBytes ?? 0;
   const known = stored && { stored };
   return { status: "local", sizeBytes, madeAtMs: nowMs, times: {}, ...known };
 }
 
 /** An object that was stored at `nowMs`, as S3 would tell of it. */
-export function objectStored(
-  key: string,
-  { etag }: Stored,
-  sizeBytes: number,
-  nowMs: number,
-): ObjectInfo {
+export function objectStored({ etag }: Stored, sizeBytes: number, nowMs: number): Version {
   const lastModifiedMs = Math.floor(nowMs / 1000) * 1000;
-  return { key, sizeBytes, etag, lastModifiedMs, storageClass: undefined, restored: false };
+  return { sizeBytes, etag, lastModifiedMs, storageClass: undefined, restored: false };
 }
 
 /** Whether two answers of S3 speak of the same bytes. */
-export function isSameVersion(a: ObjectInfo, b: ObjectInfo): boolean {
+export function isSameVersion(a: Version, b: Version): boolean {
   if (a.etag !== b.etag || a.sizeBytes !== b.sizeBytes) return false;
   return a.etag !== "" || a.lastModifiedMs === b.lastModifiedMs;
 }

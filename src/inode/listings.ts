@@ -4,10 +4,12 @@
  */
 
 import type { Log } from "../base/log.ts";
-import { DirectoryListing, type Listed, type Page, type PageRange } from "./directory-listing.ts";
+import { DirectoryListing, type Listed, type PageRange } from "./directory-listing.ts";
 import type { DirectoryInode, Inode } from "./inode.ts";
+import type { Page } from "./listing-page.ts";
 import type { DirectoryBucket, Store } from "./question.ts";
 import type { Sightings } from "./sightings.ts";
+import { StartAfter } from "./start-after.ts";
 
 /**
  * Without caching, a page may wait this long for the one who reads the directory before the attributes
@@ -22,6 +24,7 @@ export class Listings {
   readonly #sightings: Sightings;
   readonly #isOrdered: boolean;
   readonly #onFound: (parent: DirectoryInode, name: string) => void;
+  readonly startAfter: StartAfter;
   #invalidNameSeen: boolean = false;
 
   constructor(options: {
@@ -34,6 +37,7 @@ export class Listings {
   }) {
     this.#onFound = options.onFound ?? (() => {});
     this.#isOrdered = options.directoryBucket === undefined;
+    this.startAfter = new StartAfter(this.#isOrdered, options.log);
     this.#store = options.store;
     this.#log = options.log;
     this.#sightings = options.sightings;
@@ -99,6 +103,7 @@ export class Listings {
       locals,
       ...(range && { range }),
       isOrdered: this.#isOrdered,
+      startAfter: this.startAfter,
       changeCount: () => this.#sightings.changeCount,
       now: this.#sightings.now,
       onInvalidName: (key) => this.#skipName(key),

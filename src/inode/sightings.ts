@@ -6,6 +6,7 @@
  * and not yet stored, then an object in S3.
  */
 
+import { ownText } from "../base/own-text.ts";
 import type { ObjectInfo } from "../s3/index.ts";
 import { AbsentNames } from "./absent-names.ts";
 import { InodeError } from "./error.ts";
@@ -15,6 +16,7 @@ import {
   type Inode,
   isRestoreUnknown,
   isSameVersion,
+  RemoteState,
   sizeAndTime,
   withKnownTime,
 } from "./inode.ts";
@@ -102,7 +104,7 @@ export class Sightings {
         directory.isRemovalDue = false;
       }
     } else {
-      directory = new DirectoryInode(this.table.takeIno(), { parent, name });
+      directory = new DirectoryInode(this.table.takeIno(), { parent, name: ownText(name) });
       this.#attachSeen(directory, seenAtMs);
     }
     directory.validUntilMs = seenAtMs + this.lifetimes.directoryMs;
@@ -131,11 +133,10 @@ export class Sightings {
       isSameVersion(child.state.object, seen.object)
     ) {
       file = child;
-      const object = withKnownTime(child.state.object, seen.object);
-      file.state = { status: "remote", object };
+      file.state = new RemoteState(withKnownTime(child.state.object, seen.object));
     } else {
-      const state = { status: "remote", object: seen.object } as const;
-      file = new FileInode(this.table.takeIno(), { parent, name }, state);
+      const location = { parent, name: ownText(name) };
+      file = new FileInode(this.table.takeIno(), location, new RemoteState(seen.object));
       this.#attachSeen(file, seen.seenAtMs);
     }
     this.touchFile(file, seen.seenAtMs, seen.toldAtMs);

@@ -6,14 +6,20 @@
  * decided, in one synchronous block behind it (sightings.ts).
  */
 
-import type { Log } from "../base/log.ts";
-import type { ObjectInfo, Stored } from "../s3/index.ts";
+import type { Stored } from "../s3/index.ts";
 import type { DirectoryListing, Listed } from "./directory-listing.ts";
 import { InodeError } from "./error.ts";
-import { DirectoryInode, FileInode, type Inode, localFile, objectStored } from "./inode.ts";
+import {
+  DirectoryInode,
+  FileInode,
+  type Inode,
+  localFile,
+  objectStored,
+  RemoteState,
+  type Version,
+} from "./inode.ts";
 import type { InodeTable } from "./inode-table.ts";
 import { Listings } from "./listings.ts";
-import type { MetadataTtl } from "./metadata-ttl.ts";
 import { checkName } from "./name.ts";
 import {
   type Answer,
@@ -27,23 +33,8 @@ import {
 } from "./question.ts";
 import { exists, notEmpty, remoteDirectory, stale } from "./refusals.ts";
 import { notFound, Sightings } from "./sightings.ts";
+import type { SuperblockOptions } from "./superblock-options.ts";
 import { Walks } from "./walks.ts";
-
-export interface SuperblockOptions {
-  readonly store: Store;
-  /** Present where the bucket is one. */
-  readonly directoryBucket?: DirectoryBucket | undefined;
-  /** "" or ending in "/": what every key of the mount begins with. */
-  readonly prefix: string;
-  readonly ttl: MetadataTtl;
-  /** For names that do not exist; as `ttl` when absent. */
-  readonly negativeTtl?: MetadataTtl | undefined;
-  readonly log: Log;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  /** Told of each name that S3 has, although the kernel may still believe that it is missing, or a file. */
-  readonly onFound?: (parent: DirectoryInode, name: string) => void;
-}
 
 /** A lookup on its way; `outdated` when the name was changed here meanwhile, so that it asks again. */
 interface Question {
@@ -163,7 +154,7 @@ export class Superblock {
   }
 
   /** Turns an existing object's inode into a file that is written anew, or on where `stored` ends. */
-  overwrite(file: FileInode, stored?: ObjectInfo): void {
+  overwrite(file: FileInode, stored?: Version): void {
     file.state = localFile(this.#now(), stored);
     file.made = true;
     file.unasked = false;
@@ -177,7 +168,7 @@ export class Superblock {
     const { state } = file;
     if (state.status !== "local" || state.stored?.etag === stored.etag) return;
     const nowMs = this.#now();
-    state.stored = objectStored(file.key, stored, sizeBytes, nowMs);
+    state.stored = objectStored(stored, sizeBytes, nowMs);
     file.unasked = false;
     file.replaces = true;
     this.#sightings.noteChange(file);
@@ -190,8 +181,7 @@ export class Superblock {
     const nowMs = this.#now();
     const known = file.state.status === "local" ? file.state.stored : undefined;
     const isKnown = known?.etag === stored.etag;
-    const object = isKnown ? known : objectStored(file.key, stored, sizeBytes, nowMs);
-    file.state = { status: "remote", object };
+    file.state = new RemoteState(isKnown ? known : objectStored(stored, sizeBytes, nowMs));
     this.#sightings.noteChange(file);
     const { parent, name } = file;
     if (parent.unlisted.get(name) === file) parent.unlisted.delete(name);

@@ -14,13 +14,13 @@
  * behind one that was found, and ends with a name that does not exist or when a page served nobody.
  */
 
-import type { Log } from "../base/log.ts";
-import { S3Error } from "../s3/index.ts";
-import { type DirectoryListing, isInDoubt, type Listed, type Page } from "./directory-listing.ts";
+import type { DirectoryListing, Listed } from "./directory-listing.ts";
 import { type DirectoryInode, isRestoreUnknown, type Walk } from "./inode.ts";
+import { isInDoubt, isInOrder, type Page } from "./listing-page.ts";
 import type { Listings } from "./listings.ts";
 import { compareKeys, exceedsBytes, KEY_BYTES_MAX, nameBefore } from "./name.ts";
-import type { Answer, DirectoryBucket } from "./question.ts";
+import type { Answer } from "./question.ts";
+import { isRefusal, type StartAfter } from "./start-after.ts";
 
 /** How long after a page of a listing was read the names in it may be asked for. */
 const LISTED_MS = 10_000;
@@ -35,20 +35,12 @@ const GROWTH = 10;
 
 export class Walks {
   readonly #listings: Listings;
-  readonly #log: Log;
+  readonly #startAfter: StartAfter;
   readonly #now: () => number;
-  /** Whether the server lists in the order of keys and from where it is told to. */
-  #isSupported: boolean;
 
-  constructor(options: {
-    readonly listings: Listings;
-    readonly log: Log;
-    readonly now: () => number;
-    readonly directoryBucket?: DirectoryBucket | undefined;
-  }) {
-    this.#isSupported = options.directoryBucket === undefined;
+  constructor(options: { readonly listings: Listings; readonly now: () => number }) {
     this.#listings = options.listings;
-    this.#log = options.log;
+    this.#startAfter = options.listings.startAfter;
     this.#now = options.now;
   }
 
@@ -80,7 +72,8 @@ export class Walks {
    */
   async ask(parent: DirectoryInode, name: string): Promise<Answer | undefined> {
     const { walk } = parent;
-    if (walk === undefined || !this.#isSupported || walk.underway !== undefined) return undefined;
+    if (walk === undefined || walk.underway !== undefined || !this.#startAfter.isSupported)
+      return undefined;
     if (!this.#goesOn(walk, name)) return undefined;
     const startAfter = nameBefore(name);
     if (exceedsBytes(parent.prefix + startAfter, KEY_BYTES_MAX)) return undefined;
@@ -95,7 +88,7 @@ export class Walks {
       return await entering;
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      this.#giveUp();
+      this.#startAfter.giveUp();
       return undefined;
     } finally {
       walk.underway = undefined;
@@ -130,7 +123,7 @@ export class Walks {
     const { page } = listing;
     if (page === undefined) return undefined;
     if (!isInOrder(page, parent.prefix, nameBefore(name))) {
-      this.#giveUp();
+      this.#startAfter.giveUp();
       return undefined;
     }
     const { walk } = parent;
@@ -153,11 +146,6 @@ export class Walks {
     if (found !== undefined) return { kind: "directory" };
     return isPassed(name, page) ? { kind: "nothing" } : undefined;
   }
-
-  #giveUp(): void {
-    this.#isSupported = false;
-    this.#log.info("the server does not list from a given key on: every name is asked for alone");
-  }
 }
 
 function walkOf(directory: DirectoryInode): Walk {
@@ -175,28 +163,6 @@ function walkOf(directory: DirectoryInode): Walk {
 
 /** Whether both an object and a directory called `name` would be in the page or before it. */
 function isPassed(name: string, page: Page): boolean {
-  if (page.nextToken === undefined) return true;
+  if (page.isLast) return true;
   return compareKeys(page.last, name) > 0 && !isInDoubt(name, page);
-}
-
-/** Whether the page is what was asked for; some servers ignore where to start, or know no order. */
-function isInOrder({ objects, directories }: Page, prefix: string, startAfter: string): boolean {
-  let before = startAfter;
-  for (const { key } of objects) {
-    const name = key.slice(prefix.length);
-    if (compareKeys(name, before) <= 0) return false;
-    before = name;
-  }
-  before = startAfter;
-  for (const directory of directories) {
-    if (compareKeys(directory, before) <= 0) return false;
-    before = directory;
-  }
-  return true;
-}
-
-function isRefusal(error: unknown): boolean {
-  return (
-    error instanceof S3Error && (error.kind === "rejected" || error.kind === "not-implemented")
-  );
 }

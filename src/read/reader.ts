@@ -76,8 +76,9 @@ const emptyReply: ReadReply = { parts: [], release: () => {} };
 
 class Reader implements ObjectReader {
   readonly #source: ReaderOptions;
-  readonly #speculation: Speculation;
-  readonly #abort = new AbortController();
+  /** Both are there from the first read on: a file that is only held open takes little memory. */
+  #speculation: Speculation | undefined;
+  #abort: AbortController | undefined;
   /** The one that was read last comes first. */
   #streams: Stream[] = [];
   /** Of recent exact reads, the latest last. */
@@ -93,9 +94,6 @@ class Reader implements ObjectReader {
   constructor(source: ReaderOptions) {
     assert(source.partBytes > 0, "a part has bytes");
     this.#source = source;
-    // Every exact read under way listens, and there is no bound to warn of here.
-    setMaxListeners(0, this.#abort.signal);
-    this.#speculation = new Speculation(source.pool);
   }
 
   get bytesRead(): number {
@@ -144,7 +142,7 @@ class Reader implements ObjectReader {
     this.#holder?.end();
     for (const stream of this.#streams) stream.close();
     this.#streams = [];
-    this.#abort.abort();
+    this.#abort?.abort();
   }
 
   /** The run that a read at `offset` belongs to: of two that meet there, the one that is nearer. */
@@ -192,6 +190,7 @@ class Reader implements ObjectReader {
   }
 
   #newStream(offset: number, firstBytes: number): Stream {
+    this.#speculation ??= new Speculation(this.#source.pool);
     return new Stream({
       source: this.#source,
       speculation: this.#speculation,
@@ -227,6 +226,11 @@ class Reader implements ObjectReader {
   }
 
   async #readExactly(offset: number, byteCount: number): Promise<ReadReply> {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      // Every exact read under way listens, and there is no bound to warn of here.
+      setMaxListeners(0, this.#abort.signal);
+    }
     try {
       return await readExactly(this.#source, offset, byteCount, this.#abort.signal);
     } catch (error) {

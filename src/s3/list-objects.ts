@@ -4,6 +4,7 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
  */
 
+import { ownText } from "../base/own-text.ts";
 import { badAnswer } from "./answer-error.ts";
 import type { DirectCall, DirectPath } from "./direct-path.ts";
 import {
@@ -15,6 +16,11 @@ import {
 import { ProtocolError, quoted } from "./protocol-error.ts";
 import { forEachElement, textOf } from "./xml.ts";
 
+/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html, the frequent ones first. */
+const STORAGE_CLASSES = [
+  ...["STANDARD", "INTELLIGENT_TIERING", "STANDARD_IA", "EXPRESS_ONEZONE", "GLACIER_IR", "GLACIER"],
+  ...["DEEP_ARCHIVE", "ONEZONE_IA", "REDUCED_REDUNDANCY", "OUTPOSTS", "SNOW", "FSX_OPENZFS"],
+];
 const RESTORE_STATUS = { "x-amz-optional-object-attributes": "RestoreStatus" };
 
 /** `restoreStatus`: ask also whether archived objects are restored; not every server knows how. */
@@ -48,7 +54,10 @@ export async function listObjects(
   }
 }
 
-/** Throws a ProtocolError for what is no page of a listing. */
+/**
+ * Throws a ProtocolError for what is no page of a listing. Keys are parts of the body's text: who keeps them
+ * keeps that, but for `ownText`.
+ */
 export function parseListPage(body: Buffer, restoreStatus: boolean): ListPage {
   const xml = body.toString("utf8");
   const root = xml.indexOf("<ListBucketResult");
@@ -78,12 +87,13 @@ function parseObject(
   const restored =
     textOf(inside, "IsRestoreInProgress") === "false" &&
     textOf(inside, "RestoreExpiryDate") !== undefined;
+  const storageClass = textOf(inside, "StorageClass");
   return {
     key: decode(required(inside, "Key")),
     sizeBytes: Number(size),
-    etag: textOf(inside, "ETag") ?? "",
+    etag: ownText(textOf(inside, "ETag") ?? ""),
     lastModifiedMs: parseLastModified(textOf(inside, "LastModified")),
-    storageClass: textOf(inside, "StorageClass"),
+    storageClass: STORAGE_CLASSES.find((each) => each === storageClass) ?? storageClass,
     restored: restoreStatus ? restored : undefined,
   };
 }

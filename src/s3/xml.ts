@@ -7,6 +7,7 @@ import { ProtocolError } from "./protocol-error.ts";
 
 const ENTITY = /&(?:#(\d{1,7})|#x([0-9A-Fa-f]{1,6})|(amp|lt|gt|quot|apos));/g;
 
+const QUOTE = "&quot;";
 const NAMED: Readonly<Record<string, string>> = {
   amp: "&",
   lt: "<",
@@ -44,7 +45,16 @@ export function escaped(text: string): string {
 }
 
 function unescaped(text: string): string {
-  if (!text.includes("&")) return text;
+  const ampersand = text.indexOf("&");
+  if (ampersand === -1) return text;
+  // An ETag, as every object of a listing has one.
+  if (
+    ampersand === 0 &&
+    text.startsWith(QUOTE) &&
+    text.indexOf("&", 1) === text.length - QUOTE.length
+  ) {
+    if (text.endsWith(QUOTE)) return `"${text.slice(QUOTE.length, -QUOTE.length)}"`;
+  }
   return text.replace(ENTITY, (_, decimal?: string, hex?: string, name?: string) => {
     if (name !== undefined) return NAMED[name] ?? "";
     const point = decimal === undefined ? Number.parseInt(hex ?? "", 16) : Number(decimal);

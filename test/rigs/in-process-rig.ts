@@ -187,6 +187,7 @@ function requestsBelow(sandbox: Sandbox, prefix: string): readonly LoggedRequest
     .map(({ operation, key, query }) => ({
       operation,
       key: key === "" ? (new URLSearchParams(query).get("prefix") ?? "") : key,
+      query,
     }))
     .filter(({ key }) => key.startsWith(prefix));
 }

@@ -161,6 +161,8 @@ export interface LoggedRequest {
   readonly operation: string;
   /** Whole key, or the prefix of a list; "" where there is none. */
   readonly key: string;
+  /** As it was sent, without the "?". */
+  readonly query: string;
 }
 
 export interface World {

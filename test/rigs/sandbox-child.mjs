@@ -38,6 +38,7 @@ function carryOut(order) {
         .map(({ operation, key, query }) => ({
           operation,
           key: key === "" ? (new URLSearchParams(query).get("prefix") ?? "") : key,
+          query,
         }));
     case "clear-requests":
       return sandbox.clearRequests();
