@@ -21,6 +21,7 @@ import {
 import type { InodeTable } from "./inode-table.ts";
 import { Listings } from "./listings.ts";
 import { checkName } from "./name.ts";
+import { OwnDirectories } from "./own-directories.ts";
 import {
   type Answer,
   askForContent,
@@ -48,6 +49,7 @@ export class Superblock {
   readonly #sightings: Sightings;
   readonly #listings: Listings;
   readonly #walks: Walks;
+  readonly #own: OwnDirectories;
   /** By key, so that lookups of one name at one time are one. */
   readonly #questions = new Map<string, Question>();
   readonly #refreshes = new Map<Inode, Promise<void>>();
@@ -64,6 +66,7 @@ export class Superblock {
     });
     this.#listings = new Listings({ ...options, sightings: this.#sightings });
     this.#walks = new Walks({ ...options, listings: this.#listings });
+    this.#own = new OwnDirectories({ listings: this.#listings, sightings: this.#sightings });
   }
 
   get table(): InodeTable {
@@ -80,7 +83,7 @@ export class Superblock {
       return child;
     }
     if (child === undefined) {
-      if (parent.state.status === "gone" || parent.completeUntilMs > nowMs) throw notFound(name);
+      if (parent.state.status === "gone" || this.#own.isComplete(parent)) throw notFound(name);
       const absentMs = this.#sightings.knownAbsentMs(parent, name);
       if (absentMs > 0) throw notFound(name, absentMs);
     }
@@ -290,6 +293,11 @@ export class Superblock {
   async #answer(parent: DirectoryInode, name: string, question: Question): Promise<Inode> {
     const key = parent.prefix + name;
     try {
+      if (parent.completeUntilMs > 0 && (await this.#own.renew(parent))) {
+        const child = parent.children.get(name);
+        if (child === undefined) throw notFound(name);
+        if (this.#isCurrent(child, this.#now())) return child;
+      }
       for (;;) {
         const underway = this.#walks.underway(parent, name);
         if (underway !== undefined) {
@@ -353,7 +361,7 @@ export class Superblock {
     const child = parent.children.get(name);
     if (child !== undefined && this.#isCurrent(child, nowMs)) throw exists(name);
     if (child === undefined) {
-      if (parent.completeUntilMs > nowMs || this.#isAbsent(parent, name)) return make();
+      if (this.#own.isComplete(parent) || this.#isAbsent(parent, name)) return make();
     }
     return this.#ask(parent, name).then(
       () => {

@@ -136,6 +136,42 @@ export const costsScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "files made for seconds in a directory that was made here cost one PUT each, and a LIST now and then",
+    // libfuse 2 forgets names at once.
+    needs: ["kernel", "request-log", "own-inodes"],
+    async run({ tree, requests }) {
+      await tree.mkdir("made");
+      const before = (await requests()).length;
+      const startMs = performance.now();
+      let count = 0;
+      for (; performance.now() - startMs < 2.5 * EXPIRED_MS; count++) {
+        await createWhole(tree, `made/file-${count}`, Buffer.from("content"));
+      }
+      const elapsedMs = performance.now() - startMs;
+      const sent = (await requests()).slice(before);
+      expect(costOf(sent).HeadObject).toBe(0);
+      // Each second one for each directory of the path, and two for what is in it.
+      expect(costOf(sent).ListObjectsV2).toBeLessThanOrEqual(3 + (elapsedMs / 1000) * 5);
+      expect(sent.filter(({ operation }) => operation === "PutObject")).toHaveLength(count);
+    },
+  },
+  {
+    name: "what another client puts into a directory while this mount fills it is found a second later, and kept",
+    async run({ tree, bucket }) {
+      await tree.mkdir("made");
+      await createWhole(tree, "made/ours", Buffer.from("content"));
+      await bucket.put("made/theirs", "their content");
+      await bucket.put("made/there", "their content");
+      const startMs = performance.now();
+      for (let count = 0; performance.now() - startMs < EXPIRED_MS; count++) {
+        await createWhole(tree, `made/file-${count}`, Buffer.from("content"));
+      }
+      expect((await tree.stat("made/theirs")).sizeBytes).toBe(13);
+      await expectErrno("EEXIST", tree.open("made/there", O_NEW));
+      expect((await readWhole(tree, "made/there")).toString()).toBe("their content");
+    },
+  },
+  {
     name: "reading a file again sends no GET while it is the same version, and does when it is not",
     needs: ["kernel", "request-log", "page-cache"],
     async run(world) {
