@@ -46,20 +46,24 @@ interface Creation {
   readonly count: (sizes: Sizes) => number;
   readonly bytes: number;
   readonly atOnce: number;
+  /** In a directory that the job makes, where nobody else makes anything. */
+  readonly inNew?: true;
 }
 
-function create({ name, count, bytes, atOnce }: Creation): Job {
+function create({ name, count, bytes, atOnce, inNew }: Creation): Job {
   const size = bytes === 1 ? "one byte" : `${bytes / 1000} KB`;
+  const place = inNew ? " in a directory made for them" : "";
   return {
     ...WRITE,
     name,
-    description: `create files of ${size}, ${atOnce === 1 ? "one after another" : `${atOnce} at once`}`,
+    description: `create files of ${size}${place}, ${atOnce === 1 ? "one after another" : `${atOnce} at once`}`,
     group: GROUP,
     measure: async (cell) => {
       const each = Math.max(1, Math.round(count(cell.sizes) / atOnce));
-      const stem = join(cell.mounted.directory, cell.stem);
+      const stem = join(cell.mounted.directory, cell.stem, inNew ? "file-" : "");
       const writer = `for i in $(seq "$3"); do printf "%s" "$content" > "$1$w-$i"; done`;
-      const script = `content=$(printf "%*s" "$4" x); for w in $(seq "$2"); do (${writer}) & pids+=" $!"; done; ${WAIT_FOR_ALL}`;
+      const making = inNew ? 'mkdir "$(dirname "$1")";' : "";
+      const script = `${making} content=$(printf "%*s" "$4" x); for w in $(seq "$2"); do (${writer}) & pids+=" $!"; done; ${WAIT_FOR_ALL}`;
       const args = ["-ec", script, "bash", stem, atOnce, each, bytes].map(String);
       return { value: await timed("bash", args), unit: "s" };
     },
@@ -116,11 +120,21 @@ function bytesToWrite(cell: Cell, mib: number): string {
 }
 
 const created = (sizes: Sizes): number => sizes.createdFiles;
+const manyCreated = (sizes: Sizes): number => 2 * sizes.createdFiles;
 
 export const WRITING: readonly Job[] = [
   sequentialWrite(1),
   sequentialWrite(4),
   create({ name: "create-50", count: () => CREATED_BEFORE, bytes: 1, atOnce: 1 }),
+  create({ name: "create-50-new", count: () => CREATED_BEFORE, bytes: 1, atOnce: 1, inNew: true }),
+  create({ name: "create-4k-16", count: manyCreated, bytes: 4096, atOnce: AT_ONCE }),
+  create({
+    name: "create-4k-16-new",
+    count: manyCreated,
+    bytes: 4096,
+    atOnce: AT_ONCE,
+    inNew: true,
+  }),
   create({ name: "create-1b", count: created, bytes: 1, atOnce: 1 }),
   create({ name: "create-1b-16", count: created, bytes: 1, atOnce: AT_ONCE }),
   create({ name: "create-30k", count: created, bytes: COPIED_BYTES, atOnce: 1 }),
