@@ -225,7 +225,7 @@ export class DirectoryListing {
       if (isHidden) return "hidden";
       const listed: Listed = { name, object, page };
       const wasDirectory = this.#options.directory.children.get(name)?.kind === "directory";
-      if (!wasDirectory || page.nextToken === undefined) return this.#once(listed);
+      if (!wasDirectory || page.isLast) return this.#once(listed);
       this.#held.push(listed);
       return "hidden";
     }
@@ -270,7 +270,7 @@ export class DirectoryListing {
   }
 
   #isInDoubt(name: string, page: Page): boolean {
-    return this.#options.isOrdered ? isInDoubt(name, page) : page.nextToken !== undefined;
+    return this.#options.isOrdered ? isInDoubt(name, page) : !page.isLast;
   }
 
   /** Where the listing is: undefined before its first page. */
