@@ -26,7 +26,7 @@ const PAGES_BEFORE = 4;
 const WIDTH_MAX = 8;
 const STRETCH_PAGES_MAX = 4;
 /** What is asked for ahead is as much as the reader takes in this time: a page must not grow old. */
-const AHEAD_MS = 400;
+const AHEAD_MS = 150;
 /** How much of a new measurement is believed. */
 const WEIGHT = 0.3;
 /** One name in so many is kept to guess others. Odd, or numbered names would all end alike. */
@@ -150,7 +150,9 @@ export class PageSequence {
   async next(): Promise<Page> {
     const { now } = this.#options;
     if (this.#readAtMs !== undefined) {
-      this.#readerMs = averaged(this.#readerMs, now() - this.#readAtMs);
+      const tookMs = now() - this.#readAtMs;
+      // Whoever gets slower gets less at once.
+      this.#readerMs = Math.max(tookMs, averaged(this.#readerMs, tookMs));
     }
     const page = await this.#take();
     this.#readAtMs = now();
