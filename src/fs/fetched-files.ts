@@ -8,9 +8,9 @@
 
 import { type Log, messageOf } from "../base/log.ts";
 import { KIB, MIB } from "../base/sizes.ts";
-import type { FileInode } from "../inode/index.ts";
+import type { FileInode, Version } from "../inode/index.ts";
 import type { ObjectReader } from "../read/index.ts";
-import { isFreeToRetrieve, type ObjectInfo } from "../s3/index.ts";
+import { isFreeToRetrieve } from "../s3/index.ts";
 import { isOutdated } from "./error.ts";
 
 /** At one time, of all files together: as long as 20 ms take, 1600 files or 1.6 GiB a second. */
@@ -154,7 +154,7 @@ export class FetchedFiles {
 }
 
 /** The object that `file` is known as, if a guess at it costs no more than a GET. */
-function fetchable({ state }: FileInode): ObjectInfo | undefined {
+function fetchable({ state }: FileInode): Version | undefined {
   if (state.status !== "remote") return undefined;
   const { etag, sizeBytes, storageClass } = state.object;
   if (etag === "" || sizeBytes === 0 || !isFreeToRetrieve(storageClass)) return undefined;
