@@ -68,7 +68,7 @@ export const fetchingAheadScenarios: readonly Scenario[] = [
   },
   {
     name: "who stops reading in order has caused no more GETs ahead than it has read files",
-    needs: ["request-log"],
+    needs: ["request-log", "key-order"],
     async run(world) {
       await putAll(world);
       await namesIn(world.tree);
@@ -139,7 +139,7 @@ export const fetchingAheadScenarios: readonly Scenario[] = [
       flags: { maxAttempts: 1 },
       // Behind such a failure nothing is fetched ahead for a while.
       alone: true,
-      needs: ["faults"],
+      needs: ["faults", "key-order"],
       async run(world) {
         await putAll(world);
         await namesIn(world.tree);
