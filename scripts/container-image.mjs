@@ -5,7 +5,15 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -37,6 +45,8 @@ function imageExists(image) {
 /** Debian and this Node, with its npm and headers, as an image; the certificates that npm needs here too. */
 function makeBase() {
   const directory = mkdtempSync(join(tmpdir(), "mount-s3-ts-base-"));
+  // It becomes the root of the image, which every user enters.
+  chmodSync(directory, 0o755);
   const suite = process.env.DEBIAN_SUITE ?? "bookworm";
   run("debootstrap", ["--variant=minbase", suite, directory]);
   const prefix = dirname(dirname(process.execPath));
