@@ -157,7 +157,8 @@ class Mount implements Mounted {
     });
     const { contentTypeOf } = ends;
     const { windowBytesMax } = ends.tuning;
-    const window = windowBytesMax === undefined ? {} : { windowBytesMax };
+    const arrivals = { bytes: 0 };
+    const window = { arrivals, ...(windowBytesMax !== undefined && { windowBytesMax }) };
     const pool = this.#pool;
     const { readPartBytes, writePartBytes } = options;
     this.#fileSystem = createFileSystem({

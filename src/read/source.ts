@@ -6,6 +6,7 @@
 import type { Log } from "../base/log.ts";
 import type { Block, BlockPool } from "../memory/index.ts";
 import type { ObjectClient } from "../s3/index.ts";
+import type { Arrivals } from "./window.ts";
 
 export interface ReaderOptions {
   readonly client: ObjectClient;
@@ -18,6 +19,8 @@ export interface ReaderOptions {
   readonly partBytes: number;
   /** The most to read ahead of one reader, whatever it gains. */
   readonly windowBytesMax?: number;
+  /** Shared by all readers of a mount. */
+  readonly arrivals?: Arrivals;
   readonly log: Log;
   /** A monotonic clock in milliseconds. */
   readonly nowMs?: () => number;

@@ -172,9 +172,9 @@ export class Stream {
   }
 
   #newWindow(): ReadWindow {
-    const { partBytes } = this.#options.source;
+    const { arrivals, partBytes } = this.#options.source;
     const bytesMax = this.#windowBytesMax;
-    return new ReadWindow({ bytesMin: Math.min(2 * partBytes, bytesMax), bytesMax });
+    return new ReadWindow({ bytesMin: Math.min(2 * partBytes, bytesMax), bytesMax }, arrivals);
   }
 
   /** Starts the GETs that the window has room for, and those that a read up to `needed` waits for. */

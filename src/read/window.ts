@@ -8,7 +8,7 @@
  * with the window. Now and then half the window is tried too, so that an error, a link that got
  * shorter or a reader that got slower does not keep its memory.
  *
- *     run ×4 ──▶ 2 parts ──▶ hold ⇄ trial ×2 (kept if > 15 % faster)
+ *     run ×4 ──▶ 2 parts ──▶ hold ⇄ trial ×2 (kept if > 15 % faster, and not at the others' cost)
  *                                 ⇄ trial ÷2 (kept if not > 5 % slower)
  */
 
@@ -17,6 +17,8 @@ const RUN_FACTOR = 4;
 /** Below the 100 % that doubling a too small window brings, above the noise of one measurement. */
 const FASTER = 1.15;
 const NOT_SLOWER = 0.95;
+/** So much of what a reader gains has to be a gain of all readers: the rest may be noise. */
+const OWN_GAIN = 0.5;
 /**
  * A measurement spans a whole window, and this long, or a fast link measures the scheduler: beside a
  * server at 800 MiB/s one of 50 ms was 15 % above the one before in 20 % of cases, one of 100 ms in 6 to 15 %.
@@ -30,6 +32,11 @@ const PATIENCE = 16;
 /** The weight of a slower measurement in the reference, so that one pause is not believed. */
 const SLOWER_WEIGHT = 0.25;
 
+/** Bytes that have come for all readers: who shares a full link gets faster only if others get slower. */
+export interface Arrivals {
+  bytes: number;
+}
+
 export interface WindowLimits {
   /** Where the climb begins: two parts, so that one arrives while the other is read. */
   readonly bytesMin: number;
@@ -40,11 +47,14 @@ type Trial = "up" | "down" | undefined;
 
 export class ReadWindow {
   readonly #limits: WindowLimits;
+  readonly #arrivals: Arrivals;
   #bytes = 0;
   #runBytes = 0;
   #trial: Trial;
   /** Throughput, in bytes per millisecond, that a trial is compared with; 0 before the first. */
   #reference = 0;
+  /** The same of all readers. */
+  #referenceOfAll = 0;
   #measurementsLeft = 1;
   #upNext: boolean = true;
   /** Bytes still to be read that were asked for under the window before. */
@@ -55,11 +65,13 @@ export class ReadWindow {
    * end together; what arrives does not.
    */
   #arrivedBytes = 0;
+  #arrivalsStart = 0;
   #measureStartMs = 0;
   #waited: boolean = false;
 
-  constructor(limits: WindowLimits) {
+  constructor(limits: WindowLimits, arrivals: Arrivals = { bytes: 0 }) {
     this.#limits = limits;
+    this.#arrivals = arrivals;
   }
 
   /** How many bytes beyond the reader should be held or under way. */
@@ -84,13 +96,15 @@ export class ReadWindow {
     this.#readBytes += byteCount;
     const elapsedMs = nowMs - this.#measureStartMs;
     if (this.#readBytes < this.#bytes || elapsedMs < MEASURE_MS_MIN) return;
-    this.#judge(this.#arrivedBytes / elapsedMs);
+    const arrivedForAll = this.#arrivals.bytes - this.#arrivalsStart;
+    this.#judge(this.#arrivedBytes / elapsedMs, arrivedForAll / elapsedMs);
     this.#measureFrom(nowMs);
   }
 
   /** Bytes came in, anywhere ahead of the reader. */
   arrive(byteCount: number): void {
     this.#arrivedBytes += byteCount;
+    this.#arrivals.bytes += byteCount;
   }
 
   /** The reader has to wait for bytes that have not come yet. */
@@ -98,27 +112,31 @@ export class ReadWindow {
     this.#waited = true;
   }
 
-  #judge(throughput: number): void {
+  #judge(throughput: number, ofAll: number): void {
     switch (this.#trial) {
       case "up":
-        this.#judgeUp(throughput);
+        this.#judgeUp(throughput, ofAll);
         return;
       case "down":
         this.#judgeDown(throughput);
         return;
       case undefined:
-        this.#observe(throughput);
+        this.#reference = observed(this.#reference, throughput);
+        this.#referenceOfAll = observed(this.#referenceOfAll, ofAll);
         this.#measurementsLeft -= 1;
         if (this.#measurementsLeft <= 0) this.#try();
     }
   }
 
-  #judgeUp(throughput: number): void {
-    if (throughput < this.#reference * FASTER) {
+  #judgeUp(throughput: number, ofAll: number): void {
+    const gain = throughput - this.#reference;
+    const isFaster = throughput >= this.#reference * FASTER;
+    if (!isFaster || ofAll - this.#referenceOfAll < gain * OWN_GAIN) {
       this.#giveUp(this.#bytes / 2);
       return;
     }
     this.#reference = throughput;
+    this.#referenceOfAll = ofAll;
     this.#hold();
     this.#upNext = true;
     if (this.#waited) this.#try();
@@ -133,11 +151,6 @@ export class ReadWindow {
     this.#hold();
     this.#upNext = false;
     this.#try();
-  }
-
-  #observe(throughput: number): void {
-    const weight = throughput > this.#reference ? 1 : SLOWER_WEIGHT;
-    this.#reference += (throughput - this.#reference) * weight;
   }
 
   /** A reader who never waits has enough: then only less is tried. */
@@ -182,6 +195,12 @@ export class ReadWindow {
     this.#measureStartMs = nowMs;
     this.#readBytes = 0;
     this.#arrivedBytes = 0;
+    this.#arrivalsStart = this.#arrivals.bytes;
     this.#waited = false;
   }
+}
+
+function observed(reference: number, throughput: number): number {
+  const weight = throughput > reference ? 1 : SLOWER_WEIGHT;
+  return reference + (throughput - reference) * weight;
 }

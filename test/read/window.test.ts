@@ -54,6 +54,30 @@ function mostWhileSpeedVaries(seed: number): number {
   return most;
 }
 
+/** The windows, in MiB, of four readers at the end of a long run, who share what varies by a quarter. */
+function windowsOfFour(seed: number): number[] {
+  const arrivals = { bytes: 0 };
+  const windows = Array.from({ length: 4 }, () => new ReadWindow(LIMITS, arrivals));
+  let random = seed;
+  const nextRandom = (): number => {
+    random = (random * 48_271) % 0x7fff_ffff;
+    return random / 0x7fff_ffff;
+  };
+  // In each millisecond 1.4 MiB come, for one who asks for twice as much twice as often.
+  let nowMs = 0;
+  for (let round = 0; round < 20_000; round++) {
+    nowMs += 1 / (1.4 * (0.75 + 0.5 * nextRandom()));
+    const ends: number[] = [];
+    for (const { bytes } of windows) ends.push((ends.at(-1) ?? 0) + Math.max(MIB, bytes));
+    const drawn = nextRandom() * (ends.at(-1) ?? 0);
+    const served = windows[ends.findIndex((end) => drawn <= end)];
+    served?.arrive(MIB);
+    served?.advance(MIB, nowMs);
+    served?.wait();
+  }
+  return windows.map(({ bytes }) => bytes / MIB);
+}
+
 describe("the beginning of a run", () => {
   test("reads ahead four times what was read, until the climb begins at two parts", () => {
     const window = new ReadWindow(LIMITS);
@@ -94,6 +118,11 @@ describe("the climb", () => {
   test("is seldom begun by a speed that varies by a quarter, whatever the window", () => {
     const mostMiB = Array.from({ length: 20 }, (_, seed) => mostWhileSpeedVaries(seed + 1));
     expect(mostMiB.filter((most) => most > 32).length).toBeLessThanOrEqual(5);
+  });
+
+  test("is not for who takes from other readers what it gains", () => {
+    const windows = Array.from({ length: 20 }, (_, seed) => windowsOfFour(seed + 1)).flat();
+    expect(windows.reduce((sum, each) => sum + each, 0) / windows.length).toBeLessThan(24);
   });
 
   test("goes down again when less is as fast", () => {
