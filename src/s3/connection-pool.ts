@@ -46,6 +46,8 @@ export class ConnectionPool {
   readonly #connections: Set<Connection> = new Set();
   readonly #idle: Connection[] = [];
   readonly #waiting: Waiting[] = [];
+  /** What each signal would abort: one listener serves all requests of a reader. */
+  readonly #abortable = new WeakMap<AbortSignal, Set<Waiting>>();
   readonly #wire: Log;
   #dialing = 0;
 
@@ -73,27 +75,23 @@ export class ConnectionPool {
         reject(abortedError(request));
         return;
       }
-      const onAbort = (): void => this.#abort(exchange);
+      const fellows = signal === undefined ? undefined : this.#abortableBy(signal);
       const exchange: Waiting = {
         request,
         head: this.#encodeHead(request),
         resends: 0,
         carrier: undefined,
         succeed: (response) => {
-          signal?.removeEventListener("abort", onAbort);
+          fellows?.delete(exchange);
           resolve(response);
         },
         fail: (error, stale) => {
           if (stale && request.once !== true && this.#resend(exchange)) return;
-          signal?.removeEventListener("abort", onAbort);
+          fellows?.delete(exchange);
           reject(error);
         },
       };
-      if (signal !== undefined) {
-        // One signal may rule any number of requests, which Node would take for a leak.
-        setMaxListeners(0, signal);
-        signal.addEventListener("abort", onAbort, { once: true });
-      }
+      fellows?.add(exchange);
       this.#dispatch(exchange);
     });
   }
@@ -132,6 +130,20 @@ export class ConnectionPool {
   #start(connection: Connection, exchange: Waiting): void {
     exchange.carrier = connection;
     connection.start(exchange);
+  }
+
+  #abortableBy(signal: AbortSignal): Set<Waiting> {
+    const known = this.#abortable.get(signal);
+    if (known !== undefined) return known;
+    const exchanges = new Set<Waiting>();
+    const onAbort = (): void => {
+      for (const exchange of exchanges) this.#abort(exchange);
+    };
+    // Every pool may listen, which is no leak.
+    setMaxListeners(0, signal);
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.#abortable.set(signal, exchanges);
+    return exchanges;
   }
 
   #abort(exchange: Waiting): void {
