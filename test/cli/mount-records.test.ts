@@ -3,8 +3,10 @@
 import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { silentLog } from "../../src/base/log.ts";
+import { parseMountCommand } from "../../src/cli/mount-command.ts";
 import { isRunning, ownIdentity } from "../../src/cli/mounts/process-identity.ts";
-import { readAgain, readRecords } from "../../src/cli/mounts/record.ts";
+import { RecordKeeper, readAgain, readRecords } from "../../src/cli/mounts/record.ts";
 import { succeed } from "../rigs/child.ts";
 import { isRoot, OWN_UID, testAsRoot } from "../rigs/root.ts";
 import { Scratch } from "../rigs/scratch.ts";
@@ -65,6 +67,32 @@ describe("a record", () => {
       JSON.stringify({ ...RECORD, server: { ...RECORD.server, startTicks: "6" } }),
     );
     expect(readAgain(record)).toBeUndefined();
+  });
+
+  test("stays when the device has gone to the next mount already", () => {
+    const parsed = parseMountCommand(["bucket", scratch.directory], {
+      workingDirectory: "/",
+      uid: OWN_UID,
+      gid: OWN_UID,
+      pidFile: undefined,
+    });
+    if (parsed.kind !== "mount") throw new Error("not a mount");
+    const device = `test:${process.pid}`;
+    const surroundings = { environment: { XDG_RUNTIME_DIR: runtime }, log: silentLog };
+    const [first, next] = [1, 2].map(() =>
+      RecordKeeper.begin(device, parsed.options, surroundings),
+    );
+    const found = () =>
+      readRecords(OWN_UID, surroundings.environment).find((each) => each.device === device);
+    const own = found();
+    if (own === undefined) throw new Error("no record");
+    writeFileSync(own.path, JSON.stringify({ ...RECORD, device }));
+    first?.end(0);
+    first?.end(1);
+    expect(found()).toMatchObject({ bucket: "bucket", server: RECORD.server });
+    writeFileSync(own.path, JSON.stringify({ ...RECORD, device, server: ownIdentity() }));
+    next?.end(0);
+    expect(found()).toBeUndefined();
   });
 
   test.each([

@@ -131,6 +131,7 @@ test("a file that cannot be stored makes 1 of 0", async () => {
   expect(exit).toEqual({ code: 1, signal: null });
   expect(child.stderr).toContain('"lost" was not known to be stored');
   await fault.remove();
+  await expect.poll(() => scratch.processes()).toEqual([]);
 });
 
 test.runIf(process.getuid?.() === 0)(

@@ -99,9 +99,11 @@ export class RecordKeeper {
     return undefined;
   }
 
-  /** The mount is gone. Never throws. */
+  /** The mount is gone, and the next may have its device and its record already. Never throws. */
   end(lostCount: number): void {
     try {
+      const found = readRecord(this.#path, process.getuid?.() ?? 0);
+      if (found !== undefined && !isSame(found.server, this.#record.server)) return;
       if (lostCount === 0) rmSync(this.#path, { force: true });
       else this.#write({ ...this.#record, lostCount });
     } catch {
@@ -127,7 +129,11 @@ export interface StoredRecord extends MountRecord {
 /** The record as it is now, unless it is gone or that of another process. */
 export function readAgain({ path, server, uid }: StoredRecord): MountRecord | undefined {
   const record = readRecord(path, uid);
-  return record?.server.startTicks === server.startTicks ? record : undefined;
+  return record !== undefined && isSame(record.server, server) ? record : undefined;
+}
+
+function isSame(one: ProcessIdentity, other: ProcessIdentity): boolean {
+  return one.pid === other.pid && one.startTicks === other.startTicks;
 }
 
 /** Only of this user: another may have put anything in the way to the file. */
