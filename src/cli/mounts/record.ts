@@ -4,7 +4,8 @@
  * files; without one, less is known.
  *
  * A file is named for the mount's device, which one kernel gives to one mount at a time, whatever the
- * container. It is removed when the mount ends, unless something was lost.
+ * container, and for the process: the next mount may have the device before this one has said how it
+ * ended. It is removed when the mount ends, unless something was lost.
  */
 
 import {
@@ -89,7 +90,7 @@ export class RecordKeeper {
       try {
         makePrivate(place, uid);
         removeStale(place, uid);
-        const keeper = new RecordKeeper(join(place, `${device}${SUFFIX}`), record);
+        const keeper = new RecordKeeper(join(place, `${device}.${process.pid}${SUFFIX}`), record);
         keeper.#write(record);
         return keeper;
       } catch (error) {
@@ -99,11 +100,9 @@ export class RecordKeeper {
     return undefined;
   }
 
-  /** The mount is gone, and the next may have its device and its record already. Never throws. */
+  /** The mount is gone. Never throws. */
   end(lostCount: number): void {
     try {
-      const found = readRecord(this.#path, process.getuid?.() ?? 0);
-      if (found !== undefined && !isSame(found.server, this.#record.server)) return;
       if (lostCount === 0) rmSync(this.#path, { force: true });
       else this.#write({ ...this.#record, lostCount });
     } catch {
@@ -129,11 +128,7 @@ export interface StoredRecord extends MountRecord {
 /** The record as it is now, unless it is gone or that of another process. */
 export function readAgain({ path, server, uid }: StoredRecord): MountRecord | undefined {
   const record = readRecord(path, uid);
-  return record !== undefined && isSame(record.server, server) ? record : undefined;
-}
-
-function isSame(one: ProcessIdentity, other: ProcessIdentity): boolean {
-  return one.pid === other.pid && one.startTicks === other.startTicks;
+  return record?.server.startTicks === server.startTicks ? record : undefined;
 }
 
 /** Only of this user: another may have put anything in the way to the file. */

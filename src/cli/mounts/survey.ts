@@ -35,9 +35,11 @@ export function surveyMounts(environment: Environment): readonly MountEntry[] {
   const mounts = readMounts();
   const records = recordsOf(mounts, environment);
   const entries: MountEntry[] = [];
+  const seen = new Set<StoredRecord>();
   for (const mount of mounts) {
     const { device, directory, readOnly, type } = mount;
     const record = recordOf(mount, records);
+    if (record !== undefined) seen.add(record);
     // What was mounted by others and passed to us has a type of their choice.
     if (type !== TYPE && !(record?.running === true && type.startsWith("fuse"))) continue;
     const state = stateOf(directory, record?.running);
@@ -45,7 +47,7 @@ export function surveyMounts(environment: Environment): readonly MountEntry[] {
   }
   for (const record of records) {
     const { device, directory, running } = record;
-    if (running !== true || mounts.some((mount) => mount.device === device)) continue;
+    if (running !== true || seen.has(record)) continue;
     entries.push({ directory, device, readOnly: false, state: "detached", record });
   }
   return entries;
@@ -79,8 +81,12 @@ function recordOf(mount: MountInfo, records: readonly JudgedRecord[]): JudgedRec
   const { device, directory, uid } = mount;
   const own = process.getuid?.();
   const candidates = records.filter((record) => record.device === device);
+  const served = candidates.filter(
+    (it) => it.running === true && (it.uid === uid || it.uid === own),
+  );
   return (
-    candidates.find((it) => it.running === true && (it.uid === uid || it.uid === own)) ??
+    served.find((it) => it.directory === directory) ??
+    served[0] ??
     candidates.find((it) => it.directory === directory && it.uid === uid)
   );
 }
