@@ -4,9 +4,8 @@
  * the real ones about headers and about the order of the steps; every request is kept.
  */
 
-import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { LoopbackServer } from "./loopback-server.ts";
 
 export interface GivenKeys {
   readonly AccessKeyId: string;
@@ -21,10 +20,10 @@ type Answer = (request: IncomingMessage) => readonly [status: number, body: stri
 export class MetadataService {
   /** "GET /path", in order. */
   readonly asked: string[] = [];
-  readonly #server: Server;
+  readonly #server: LoopbackServer;
 
   private constructor(answer: Answer) {
-    this.#server = createServer((request, response: ServerResponse) => {
+    this.#server = new LoopbackServer((request, response: ServerResponse) => {
       this.asked.push(`${request.method} ${request.url}`);
       const [status, body] = answer(request);
       response.writeHead(status).end(body);
@@ -33,19 +32,16 @@ export class MetadataService {
 
   static async start(answer: Answer, host = "127.0.0.1", port = 0): Promise<MetadataService> {
     const service = new MetadataService(answer);
-    service.#server.listen(port, host);
-    await once(service.#server, "listening");
+    await service.#server.listen(port, host);
     return service;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return this.#server.url;
   }
 
-  async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, "close");
+  stop(): Promise<void> {
+    return this.#server.stop();
   }
 }
 

@@ -3,9 +3,8 @@
  * which quotes all that it was sent when it refuses. What of it is seen anywhere, was not kept back.
  */
 
-import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage } from "node:http";
+import { LoopbackServer } from "./loopback-server.ts";
 
 export interface Answer {
   readonly status: number;
@@ -25,10 +24,10 @@ export class QuotingServer {
   /** Whether a bucket can be mounted, in which one object is to be found; nothing can be done with it. */
   answersListings: boolean = true;
   service: Service = () => undefined;
-  readonly #server: Server;
+  readonly #server: LoopbackServer;
 
   private constructor() {
-    this.#server = createServer((request, response) => {
+    this.#server = new LoopbackServer((request, response) => {
       const { signature } = signed(request);
       if (signature !== "") this.signatures.add(signature);
       let received = "";
@@ -44,19 +43,16 @@ export class QuotingServer {
 
   static async start(): Promise<QuotingServer> {
     const server = new QuotingServer();
-    server.#server.listen(0, "127.0.0.1");
-    await once(server.#server, "listening");
+    await server.#server.listen();
     return server;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return this.#server.url;
   }
 
-  async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, "close");
+  stop(): Promise<void> {
+    return this.#server.stop();
   }
 
   #answerOfS3(request: IncomingMessage): Answer {

@@ -4,8 +4,8 @@
  */
 
 import { once } from "node:events";
-import { createServer, type IncomingMessage, request, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type IncomingMessage, request } from "node:http";
+import { LoopbackServer } from "./loopback-server.ts";
 
 /** Secrets in an answer of STS. */
 const SECRET = /<(?:SecretAccessKey|SessionToken)>([^<]+)</g;
@@ -19,10 +19,10 @@ export class ServiceGate {
   readonly secrets: string[] = [];
   /** As a service that is down: connections are closed without an answer. */
   shut: boolean = false;
-  readonly #server: Server;
+  readonly #server: LoopbackServer;
 
   private constructor(target: string) {
-    this.#server = createServer((incoming, response) => {
+    this.#server = new LoopbackServer((incoming, response) => {
       this.#pass(target, incoming).then(
         ([status, body]) => response.writeHead(status, { "content-type": "text/xml" }).end(body),
         () => incoming.socket.destroy(),
@@ -32,19 +32,16 @@ export class ServiceGate {
 
   static async start(target: string): Promise<ServiceGate> {
     const gate = new ServiceGate(target);
-    gate.#server.listen(0, "127.0.0.1");
-    await once(gate.#server, "listening");
+    await gate.#server.listen();
     return gate;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return this.#server.url;
   }
 
-  async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, "close");
+  stop(): Promise<void> {
+    return this.#server.stop();
   }
 
   async #pass(target: string, incoming: IncomingMessage): Promise<readonly [number, string]> {
