@@ -50,7 +50,9 @@ async function main(): Promise<void> {
     const name = `${new Date().toISOString().replaceAll(":", "-")}.json`;
     return bench(result, found, given.out ?? join(RESULTS, name));
   }
-  return bench(readResult(given.resume), found, given.resume);
+  const before = readResult(given.resume);
+  const cachesDropped = before.cachesDropped && !given.keepCaches;
+  return bench({ ...before, cachesDropped }, found, given.resume);
 }
 
 function list(found: readonly Contender[]): void {
@@ -84,7 +86,7 @@ async function newResult(given: Arguments, found: readonly Contender[]): Promise
   return {
     format: FORMAT,
     machine: await describeMachine(),
-    cachesDropped: dropCaches(),
+    cachesDropped: !given.keepCaches && dropCaches(),
     settings,
     contenders: contenders.map(({ name, notApplicable, note, version }) => ({
       ...{ name, notApplicable, note, version },
@@ -156,6 +158,7 @@ async function bench(before: Result, found: readonly Contender[], path: string):
     const result = await runCells(
       {
         ...{ jobs, contenders, servers, rounds: settings.rounds, signal: interrupted },
+        dropsCaches: before.cachesDropped,
         sizes: { ...SIZES[sizes], ...(seconds !== undefined && { seconds }) },
         linkOf: ({ delayMs }) => ({ delayMs, mibPerSecond: settings.mibPerSecond }),
         save: (result) => writeResult(path, result),

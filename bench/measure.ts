@@ -1,4 +1,4 @@
-/** Measures one cell: a fresh mount with dropped caches, one run of the job, and what that cost. */
+/** Measures one cell: a fresh mount, one run of the job, and what that cost. */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import type { Contender } from "./contenders.ts";
@@ -22,6 +22,8 @@ export interface CellRequest {
   /** Where the mount finds the server: `server.url`, or a slower way there. */
   readonly url: string | undefined;
   readonly signal: AbortSignal;
+  /** Whether the caches of the whole machine are dropped before the mount. */
+  readonly dropsCaches: boolean;
 }
 
 export async function measureCell(request: CellRequest): Promise<Measurement> {
@@ -29,7 +31,7 @@ export async function measureCell(request: CellRequest): Promise<Measurement> {
   const stem = `w-${job.name.replace("@", "-")}-${contender.name}-${round}-`;
   for (const set of job.dataOfCell?.(sizes, stem) ?? []) await server.load(set, signal);
   try {
-    const mounted = await mount(contender, {
+    const target = {
       bucket: server.bucket,
       prefix: server.prefix,
       endpointUrl: request.url,
@@ -38,7 +40,8 @@ export async function measureCell(request: CellRequest): Promise<Measurement> {
       caBundle: server.caBundle,
       environment: server.environment,
       mountFlags: job.mountFlags ?? [],
-    });
+    };
+    const mounted = await mount(contender, target, request.dropsCaches);
     try {
       return {
         ...{ job: job.name, contender: contender.name, round },

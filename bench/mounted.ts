@@ -44,14 +44,20 @@ function inherited(): NodeJS.ProcessEnv {
   return Object.fromEntries(entries.filter(([name]) => !/^(?:NODE_|UV_|GO[A-Z]|RUST_)/.test(name)));
 }
 
-/** Drops the kernel's caches and mounts. Throws, leaving nothing behind, when it does not come up. */
+/**
+ * Mounts, with the caches of the whole machine written back and dropped before, if they are to be. Throws,
+ * leaving nothing behind, when it does not come up.
+ */
 export async function mount(
   contender: Contender,
   target: Omit<Target, "directory">,
+  dropsCaches: boolean,
 ): Promise<Mounted> {
   const directory = mkdtempSync(join(tmpdir(), "mount-s3-ts-bench-"));
-  await run("sync", []);
-  dropCaches();
+  if (dropsCaches) {
+    await run("sync", []);
+    dropCaches();
+  }
   const [command = "", ...args] = contender.command({ ...target, directory });
   const begun = process.hrtime.bigint();
   const child = adopt(

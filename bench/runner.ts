@@ -19,6 +19,7 @@ export interface Run {
   readonly linkOf: (job: Job) => Link;
   readonly servers: Servers;
   readonly rounds: number;
+  readonly dropsCaches: boolean;
   /** Ends the run after the cell that is being measured. */
   readonly signal: AbortSignal;
   /** Called with what is known after each cell. */
@@ -164,9 +165,10 @@ async function runCell(
   const begun = performance.now();
   try {
     const { round } = cell;
-    const { signal, sizes } = run;
+    const { dropsCaches, signal, sizes } = run;
     const measure = contender.name === LIMIT ? measureLimit : measureCell;
-    const measurement = await measure({ job, contender, round, sizes, server, url, signal });
+    const request = { job, contender, round, sizes, server, url, signal, dropsCaches };
+    const measurement = await measure(request);
     state.timeLeft.record(job.name, performance.now() - begun);
     state.measured(measurement);
     progress.cell(`${label}: ${describeMeasurement(measurement)}`);

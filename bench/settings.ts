@@ -28,6 +28,11 @@ export function parseArguments(args: readonly string[]) {
         describe: "show what two programs in C reach, joined on paper",
         defaultDescription: "unless contenders are named",
       },
+      "keep-caches": {
+        type: "boolean",
+        default: false,
+        describe: "leave the machine's caches alone: somebody else uses it",
+      },
       rounds: { type: "number", default: 3, describe: "interleaved rounds" },
       seed: { type: "number", default: 1, describe: "decides the order of contenders" },
       baseline: {

@@ -63,7 +63,9 @@ export function warningsOf({ cachesDropped, measurements, settings }: Result): s
       : [
           `The machine was busy: in ${busy.length} of ${measurements.length} cells others used more than a tenth of it, at most ${Math.round(most * 100)} %.`,
         ]),
-    ...(cachesDropped ? [] : ["The kernel's caches were not dropped: that takes root."]),
+    ...(cachesDropped
+      ? []
+      : ["The kernel's caches were kept: dropping them takes root, and no --keep-caches."]),
     ...(settings.rounds < 3 ? [`Only ${settings.rounds} rounds: take three or more.`] : []),
   ];
 }

@@ -76,7 +76,7 @@ describe("warnings", () => {
     });
     expect(warnings).toEqual([
       expect.stringContaining("in 1 of 7 cells others used more than a tenth of it, at most 42 %"),
-      expect.stringContaining("caches were not dropped"),
+      expect.stringContaining("caches were kept"),
       expect.stringContaining("Only 1 rounds"),
     ]);
   });
