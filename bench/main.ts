@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { type Contender, findContenders } from "./contenders.ts";
 import { ALL_JOBS, findJob, SETS } from "./jobs/catalogue.ts";
 import type { Job, ServerName } from "./jobs/job.ts";
-import { SIZES } from "./jobs/sizes.ts";
+import { SIZES, type Sizes } from "./jobs/sizes.ts";
 import { canMeasureLimit, hasLimit, LIMIT, LIMIT_CONTENDER } from "./limit.ts";
 import { describeMachine } from "./machine.ts";
 import { dropCaches } from "./mounted.ts";
@@ -70,7 +70,7 @@ function list(found: readonly Contender[]): void {
 
 /** A result with nothing measured yet. */
 async function newResult(given: Arguments, found: readonly Contender[]): Promise<Result> {
-  const names = given.contenders?.split(",") ?? (given.curves ? ["mount-s3-ts"] : undefined);
+  const names = given.contenders?.split(",") ?? (isAlone(given) ? ["mount-s3-ts"] : undefined);
   const named = names === undefined ? found : names.map((name) => contenderOf(name, found));
   const limit = (given.limit ?? names === undefined) && canMeasureLimit();
   const contenders = limit ? [...named, LIMIT_CONTENDER] : named;
@@ -102,9 +102,14 @@ async function newResult(given: Arguments, found: readonly Contender[]): Promise
   };
 }
 
-function jobNames({ curves, jobs, published, quick }: Arguments): string[] {
-  const chosen = [quick ? "quick" : "", published ? "published" : "", curves ? "curves" : ""];
-  const sets = chosen.filter((name) => name !== "");
+/** Whether it is about ours alone, unless contenders are named. */
+function isAlone({ curves, soak }: Arguments): boolean {
+  return curves === true || soak !== undefined;
+}
+
+function jobNames({ curves, jobs, published, quick, soak }: Arguments): string[] {
+  const chosen = { quick, published, curves, soak: soak !== undefined };
+  const sets = Object.entries(chosen).flatMap(([name, asked]) => (asked ? [name] : []));
   const asked = jobs?.split(",") ?? (sets.length > 0 ? sets : ["standard"]);
   return [...new Set(asked.flatMap((name) => SETS[name] ?? [name]))];
 }
@@ -149,7 +154,7 @@ async function bench(before: Result, found: readonly Contender[], path: string):
     },
   });
   const interrupted = stopOnSignal();
-  const { bucket, region, seconds, sizes, url } = settings;
+  const { bucket, region, url } = settings;
   const servers = new Servers({
     program: PROGRAM,
     given: bucket === undefined ? undefined : { bucket, url, region },
@@ -159,7 +164,7 @@ async function bench(before: Result, found: readonly Contender[], path: string):
       {
         ...{ jobs, contenders, servers, rounds: settings.rounds, signal: interrupted },
         dropsCaches: before.cachesDropped,
-        sizes: { ...SIZES[sizes], ...(seconds !== undefined && { seconds }) },
+        sizes: sizesOf(settings),
         linkOf: ({ delayMs }) => ({ delayMs, mibPerSecond: settings.mibPerSecond }),
         save: (result) => writeResult(path, result),
       },
@@ -175,6 +180,14 @@ async function bench(before: Result, found: readonly Contender[], path: string):
   } finally {
     await servers.close();
   }
+}
+
+function sizesOf({ seconds, sizes, soakMinutes }: RecordedSettings): Sizes {
+  return {
+    ...SIZES[sizes],
+    ...(seconds !== undefined && { seconds }),
+    ...(soakMinutes !== undefined && { soakSeconds: 60 * soakMinutes }),
+  };
 }
 
 /** Aborted by the first Ctrl-C, after which the cell is still finished; the second ends its programs. */

@@ -64,7 +64,7 @@ async function accounted(
   try {
     const load = readLoad();
     const before = mounted.usage();
-    const samples = sampleMemory(mounted.pid);
+    const samples = sampleMemory(mounted.pid, job.secondsOf?.(sizes));
     let figure: Figure;
     let memory: Measurement["memory"] = [];
     try {

@@ -35,6 +35,7 @@ export interface RecordedSettings {
   readonly seed: number;
   readonly sizes: SizeName;
   readonly seconds: number | undefined;
+  readonly soakMinutes?: number | undefined;
   readonly server: string | undefined;
   readonly delayMs: number | undefined;
   readonly mibPerSecond: number | undefined;

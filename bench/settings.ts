@@ -19,6 +19,7 @@ export function parseArguments(args: readonly string[]) {
       quick: { type: "boolean", describe: "the set quick, with small amounts" },
       published: { type: "boolean", describe: "the fio jobs that mount-s3 publishes figures for" },
       curves: { type: "boolean", describe: "how the cost grows, with ours alone" },
+      soak: { type: "number", describe: "the job soak with ours alone, for so many minutes" },
       sizes: { choices: ["full", "quick", "tiny"] as const, describe: "how much a job does" },
       seconds: { type: "number", describe: "how long jobs run that run for a time" },
       contenders: { type: "string", describe: "only these contenders, comma-separated" },
@@ -33,7 +34,11 @@ export function parseArguments(args: readonly string[]) {
         default: false,
         describe: "leave the machine's caches alone: somebody else uses it",
       },
-      rounds: { type: "number", default: 3, describe: "interleaved rounds" },
+      rounds: {
+        type: "number",
+        describe: "interleaved rounds",
+        defaultDescription: "3, with --soak 1",
+      },
       seed: { type: "number", default: 1, describe: "decides the order of contenders" },
       baseline: {
         type: "string",
@@ -66,8 +71,11 @@ export function parseArguments(args: readonly string[]) {
     .example("$0 --jobs seq-read,rand-4k-1 --contenders mount-s3-ts,mount-s3 --rounds 5", "")
     .example("$0 --bucket my-bucket --region eu-west-1 --quick", "on Amazon S3")
     .example("$0 --compare before.json after.json", "what changed")
-    .check(({ bucket, compare, rounds, server, "endpoint-url": url }) => {
-      if (!Number.isInteger(rounds) || rounds < 1) {
+    .check(({ bucket, compare, rounds, server, soak, "endpoint-url": url }) => {
+      if (soak !== undefined && !(soak > 0)) {
+        throw new UsageError(`--soak ${soak} is not a number of minutes`);
+      }
+      if (rounds !== undefined && (!Number.isInteger(rounds) || rounds < 1)) {
         throw new UsageError(`--rounds ${rounds} is not a whole number from 1`);
       }
       if (compare !== undefined && compare.length !== 2) {
@@ -92,9 +100,11 @@ export function settingsOf(
   given: Arguments,
   contenders: readonly string[],
 ): Omit<RecordedSettings, "jobs" | "baseline"> {
-  const { bandwidth, bucket, delay, region, rounds, seconds, seed, server } = given;
+  const { bandwidth, bucket, delay, region, seconds, seed, server, soak } = given;
   return {
-    ...{ contenders, rounds, seed, seconds, bucket, region },
+    ...{ contenders, seed, seconds, bucket, region },
+    rounds: given.rounds ?? (soak === undefined ? 3 : 1),
+    soakMinutes: soak,
     sizes: given.sizes ?? (given.quick ? "quick" : "full"),
     server: server ?? (bucket === undefined ? undefined : "given"),
     delayMs: delay,

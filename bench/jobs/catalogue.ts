@@ -11,6 +11,7 @@ import { NAMES } from "./names.ts";
 import { PUBLISHED } from "./published.ts";
 import { READING } from "./reading.ts";
 import { SMALL_FILES } from "./small-files.ts";
+import { SOAK } from "./soak.ts";
 import { WRITING } from "./writing.ts";
 
 const OWN: readonly Job[] = [
@@ -22,7 +23,7 @@ const OWN: readonly Job[] = [
   ...LIFECYCLE,
 ];
 
-export const ALL_JOBS: readonly Job[] = [...OWN, ...PUBLISHED, ...CURVE_POINTS];
+export const ALL_JOBS: readonly Job[] = [...OWN, ...PUBLISHED, ...CURVE_POINTS, SOAK];
 
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   "seq-read-tls": "seq-read@nginx-tls",

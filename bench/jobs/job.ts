@@ -19,6 +19,8 @@ export interface Figure {
   readonly unit: Unit;
   /** Bytes moved, where CPU per GiB means something. */
   readonly bytes?: number;
+  /** What was done how often, where CPU per operation means something. */
+  readonly operations?: number;
   /** Milliseconds by percentile, where single operations were timed. */
   readonly latencyMs?: Percentiles;
   /** Of a physical limit: what it is joined from. */
@@ -74,6 +76,8 @@ export interface Job {
   /** Loaded before each cell, below its stem. */
   readonly dataOfCell?: (sizes: Sizes, stem: string) => readonly DataSet[];
   readonly floor?: Floor;
+  /** How long it takes where that is long, so that memory is looked at more seldom. */
+  readonly secondsOf?: (sizes: Sizes) => number;
   /** The x of a curve, e.g. the number of streams. */
   readonly point?: { readonly curve: string; readonly x: number };
   readonly measure: (cell: Cell) => Promise<Figure>;

@@ -14,6 +14,7 @@ export interface Sizes {
   readonly treeFiles: number;
   /** What 100 GiB becomes in the published fio jobs that read. */
   readonly publishedGib: number;
+  readonly soakSeconds: number;
 }
 
 export const SIZES = {
@@ -27,6 +28,7 @@ export const SIZES = {
     listedNames: 100_000,
     treeFiles: 10_000,
     publishedGib: 1,
+    soakSeconds: 3600,
   },
   quick: {
     bigMib: 512,
@@ -38,6 +40,7 @@ export const SIZES = {
     listedNames: 20_000,
     treeFiles: 2000,
     publishedGib: 0.25,
+    soakSeconds: 300,
   },
   tiny: {
     bigMib: 16,
@@ -49,6 +52,7 @@ export const SIZES = {
     listedNames: 100,
     treeFiles: 40,
     publishedGib: 1 / 64,
+    soakSeconds: 1,
   },
 } as const satisfies Record<string, Sizes>;
 

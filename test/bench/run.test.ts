@@ -131,6 +131,17 @@ test("keeps what was measured when it is interrupted", { timeout: 180_000 }, asy
   expect(measurements.length).toBeLessThan(8);
 });
 
+test("watches memory while a mount is used gently", { timeout: 180_000 }, async () => {
+  const out = join(directory, "soak.json");
+  const { output, status } = await bench(["--soak", "0.02", "--out", out]);
+  expect(status, output).toBe(0);
+  const { failures, measurements, settings } = readResult(out);
+  expect(failures).toEqual([]);
+  expect(settings).toMatchObject({ rounds: 1, contenders: ["mount-s3-ts"], soakMinutes: 0.02 });
+  expect(measurements).toMatchObject([{ job: "soak", contender: "mount-s3-ts", round: 0 }]);
+  expect(measurements[0]?.figure.operations).toBeGreaterThanOrEqual(4);
+});
+
 test("goes on when nobody listens, and ends its servers", { timeout: 180_000 }, async () => {
   const out = join(directory, "unheard.json");
   const args = [...run, "--jobs", "start", "--rounds", "2", "--out", out];
@@ -169,6 +180,7 @@ test.each([
   [["--jobs", "nothing"], 'there is no job "nothing"'],
   [["--contenders", "nobody"], 'there is no contender "nobody"; there are: mount-s3-ts'],
   [["--rounds", "0"], "--rounds 0 is not a whole number"],
+  [["--soak", "0"], "--soak 0 is not a number of minutes"],
   [["--compare", "one.json"], "--compare takes two results, but got 1"],
   [["--server", "given"], "no bucket was given: name one with --bucket"],
   [["--nonsense"], "Unknown argument: nonsense"],
