@@ -12,6 +12,7 @@ export interface FioOutcome {
   readonly mibPerSecond: number;
   readonly iops: number;
   readonly bytes: number;
+  readonly operations: number;
   /** Of the whole operation, over all of them. */
   readonly meanLatencyMs: number;
   readonly latencyMs: Percentiles;
@@ -67,6 +68,7 @@ export function parseFio(text: string): FioOutcome {
     mibPerSecond: sum(directions, (each) => each.bw_bytes) / MIB,
     iops: sum(directions, (each) => each.iops),
     bytes: sum(directions, (each) => each.io_bytes),
+    operations,
     meanLatencyMs:
       sum(directions, (each) => each.lat_ns.mean * each.total_ios) / operations / NS_PER_MS,
     latencyMs: Object.fromEntries(

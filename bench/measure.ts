@@ -59,7 +59,7 @@ async function accounted(
   mounted: Mounted,
   job: Job,
   { sizes, stem }: { readonly sizes: Sizes; readonly stem: string },
-): Promise<Pick<Measurement, "figure" | "usage" | "memory" | "othersPart">> {
+): Promise<Pick<Measurement, "figure" | "usage" | "memory" | "othersPart" | "aroundSeconds">> {
   const scratch = mkdtempSync(SCRATCH);
   try {
     const load = readLoad();
@@ -73,11 +73,14 @@ async function accounted(
       memory = samples();
     }
     const after = mounted.usage();
+    const loadAfter = readLoad();
     const usage = {
       cpuSeconds: after.cpuSeconds - before.cpuSeconds,
+      firstThreadSeconds: (after.firstThreadSeconds ?? 0) - (before.firstThreadSeconds ?? 0),
       peakMemoryMib: after.peakMemoryMib,
     };
-    return { figure, usage, memory, othersPart: partOfOthers(load, readLoad()) };
+    const aroundSeconds = Math.max(0, loadAfter.ownSeconds - load.ownSeconds - usage.cpuSeconds);
+    return { figure, usage, memory, aroundSeconds, othersPart: partOfOthers(load, loadAfter) };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

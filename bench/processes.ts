@@ -15,6 +15,8 @@ const TIMEOUT_MS = 300_000;
 
 export interface Usage {
   readonly cpuSeconds: number;
+  /** Of these, those of the first thread of the process that serves. */
+  readonly firstThreadSeconds?: number;
   readonly peakMemoryMib: number;
 }
 
@@ -103,7 +105,21 @@ export function usageOf(pid: number): Usage {
       // It ended between the listing and the reading.
     }
   }
-  return { cpuSeconds: ticks / TICKS_PER_SECOND, peakMemoryMib: peakKib / 1024 };
+  return {
+    cpuSeconds: ticks / TICKS_PER_SECOND,
+    firstThreadSeconds: firstThreadTicksOf(pid) / TICKS_PER_SECOND,
+    peakMemoryMib: peakKib / 1024,
+  };
+}
+
+function firstThreadTicksOf(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/task/${pid}/stat`, "latin1");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return Number(fields[11]) + Number(fields[12]);
+  } catch {
+    return 0;
+  }
 }
 
 /** Resident memory, in MiB, of the given processes. */

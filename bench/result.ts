@@ -18,6 +18,8 @@ export interface Measurement {
   readonly memory: readonly (readonly [seconds: number, mib: number])[];
   /** The part of the machine that others had meanwhile, from 0 to 1. */
   readonly othersPart: number;
+  /** CPU-seconds of what serves the mount and uses it: the server, the readers and the harness. */
+  readonly aroundSeconds?: number;
 }
 
 export interface Failure {

@@ -27,7 +27,12 @@ export const ALL_JOBS: readonly Job[] = [...OWN, ...PUBLISHED, ...CURVE_POINTS, 
 
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   "seq-read-tls": "seq-read@nginx-tls",
+  "seq-write-discard": "seq-write@sandbox-discard",
+  "seq-write-discard-4": "seq-write-4@sandbox-discard",
 };
+
+/** The same on other servers, which all runs have. */
+const ELSEWHERE = Object.keys(OTHER_NAMES);
 
 /** As far away as S3 is within a region. */
 const DISTANT = [
@@ -38,13 +43,14 @@ const DISTANT = [
 
 const QUICK = [
   ...["seq-read", "seq-read-tls", "seq-read-4", "rand-4k-1", "rand-4k-4", "rand-256k-1"],
-  ...["rand-256k-4", "small-files", "first-byte", "seq-write", "create-50-20ms", "create-30k-16"],
-  ...["ls", "ls-l", "rm-r", "start", "idle-memory"],
+  ...["rand-256k-4", "small-files", "first-byte", "seq-write", "seq-write-discard"],
+  ...["seq-write-discard-4", "create-50-20ms", "create-30k-16", "ls", "ls-l", "rm-r", "start"],
+  "idle-memory",
 ];
 
 /** Named selections. */
 export const SETS: Readonly<Record<string, readonly string[]>> = {
-  standard: ["seq-read-tls", ...OWN.map((job) => job.name), ...DISTANT],
+  standard: [...ELSEWHERE, ...OWN.map((job) => job.name), ...DISTANT],
   quick: QUICK,
   published: PUBLISHED.map((job) => job.name),
   curves: CURVE_POINTS.map((job) => job.name),

@@ -55,7 +55,14 @@ export interface Floor {
   readonly connections: number;
 }
 
-export type ServerName = "nginx" | "nginx-tls" | "minio" | "sandbox" | "sandbox-express" | "given";
+export type ServerName =
+  | "nginx"
+  | "nginx-tls"
+  | "minio"
+  | "sandbox"
+  | "sandbox-discard"
+  | "sandbox-express"
+  | "given";
 
 export interface Job {
   readonly name: string;

@@ -45,7 +45,8 @@ function listing({ name, command, data }: Listing): Job {
       const { prefix, count } = data(sizes);
       const script = `set -o pipefail; test "$("$@" | wc -l)" -ge ${count}`;
       const folder = join(mounted.directory, prefix);
-      return { value: await timed("bash", ["-ec", script, "bash", ...command, folder]), unit: "s" };
+      const value = await timed("bash", ["-ec", script, "bash", ...command, folder]);
+      return { value, unit: "s", operations: count };
     },
   };
 }

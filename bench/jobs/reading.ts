@@ -72,12 +72,12 @@ function randomRead(block: (typeof BLOCKS)[number], readers: number): Job {
     data: (sizes) => [bigFile(sizes)],
     floor: { rangeBytes: BLOCK_BYTES[block], connections: readers },
     measure: async ({ mounted, sizes }) => {
-      const { iops, bytes, latencyMs } = await fio([
+      const { iops, bytes, operations, latencyMs } = await fio([
         ...["--name=random", `--filename=${join(mounted.directory, "big")}`, "--readonly"],
         ...["--rw=randread", `--bs=${block}`, "--direct=1", `--numjobs=${readers}`],
         ...["--time_based", `--runtime=${sizes.seconds}`],
       ]);
-      return { value: iops, unit: "IOPS", bytes, latencyMs };
+      return { value: iops, unit: "IOPS", bytes, operations, latencyMs };
     },
   };
 }

@@ -58,10 +58,23 @@ function smallRead(random: boolean, atOnce: number): Job {
       const finding = await timed("find", [join(cell.mounted.directory, "small"), "-type", "f"]);
       const reading = { atOnce, perProgram: FILES_PER_PROGRAM, random };
       const value = finding + (await readAll(cell, smallFiles(cell.sizes), reading));
-      return { value, unit: "s" };
+      return { value, unit: "s", operations: cell.sizes.smallFiles };
     },
   };
 }
+
+const LOOK_UP: Job = {
+  ...READ,
+  name: "stat",
+  description: "stat of files of 8 KiB in random order that nobody has looked at or listed",
+  data: (sizes) => [smallFiles(sizes)],
+  measure: async (cell) => {
+    const data = smallFiles(cell.sizes);
+    const list = listOf(cell, data, true);
+    const value = await timed("xargs", ["-a", list, "-d", "\n", "stat", "--format="]);
+    return { value, unit: "s", operations: data.count };
+  },
+};
 
 interface Reading {
   readonly atOnce: number;
@@ -71,17 +84,23 @@ interface Reading {
 
 /** Has `cat` read all files of the set; resolves with the seconds that this took. */
 function readAll(cell: Cell, data: DataSet, reading: Reading): Promise<number> {
+  const list = listOf(cell, data, reading.random ?? false);
+  const script = `set -o pipefail; xargs -a "$1" -d '\\n' -n "$2" -P "$3" cat | wc -c | grep -qx "$4"`;
+  const { perProgram, atOnce } = reading;
+  const expected = data.count * data.bytes;
+  return timed("bash", ["-ec", script, "bash", list, perProgram, atOnce, expected].map(String));
+}
+
+/** A file with the paths of the set, a line for each. */
+function listOf(cell: Cell, data: DataSet, random: boolean): string {
   const indices = Array.from({ length: data.count }, (_, index) => index);
-  const order = reading.random ? shuffle(indices, seededRandom(ORDER_SEED)) : indices;
+  const order = random ? shuffle(indices, seededRandom(ORDER_SEED)) : indices;
   const list = join(cell.scratch, "names");
   writeFileSync(
     list,
     order.map((index) => `${join(cell.mounted.directory, data.key(index))}\n`).join(""),
   );
-  const script = `set -o pipefail; xargs -a "$1" -d '\\n' -n "$2" -P "$3" cat | wc -c | grep -qx "$4"`;
-  const { perProgram, atOnce } = reading;
-  const expected = data.count * data.bytes;
-  return timed("bash", ["-ec", script, "bash", list, perProgram, atOnce, expected].map(String));
+  return list;
 }
 
 const FIRST_BYTE: Job = {
@@ -109,5 +128,6 @@ export const SMALL_FILES: readonly Job[] = [
   smallRead(true, 1),
   smallRead(false, AT_ONCE),
   smallRead(true, AT_ONCE),
+  LOOK_UP,
   FIRST_BYTE,
 ];

@@ -65,7 +65,7 @@ function create({ name, count, bytes, atOnce, inNew }: Creation): Job {
       const making = inNew ? 'mkdir "$(dirname "$1")";' : "";
       const script = `${making} content=$(printf "%*s" "$4" x); for w in $(seq "$2"); do (${writer}) & pids+=" $!"; done; ${WAIT_FOR_ALL}`;
       const args = ["-ec", script, "bash", stem, atOnce, each, bytes].map(String);
-      return { value: await timed("bash", args), unit: "s" };
+      return { value: await timed("bash", args), unit: "s", operations: atOnce * each };
     },
   };
 }

@@ -14,6 +14,7 @@ export const SERVER_NAMES = [
   "nginx-tls",
   "minio",
   "sandbox",
+  "sandbox-discard",
   "sandbox-express",
   "given",
 ] as const;
@@ -68,6 +69,7 @@ export class Servers {
         this.#started.set(name, await startMinio(minioProgram(), BUCKET));
         return;
       case "sandbox":
+      case "sandbox-discard":
         this.#started.set(name, await startSandbox(this.#plan.program, name, BUCKET));
         return;
       case "sandbox-express":

@@ -38,15 +38,29 @@ export async function startMinio(binary: string, bucket: string): Promise<Server
   );
 }
 
-/** The sandbox of `program`, the main program of mount-s3-ts, with objects in memory. */
+const SANDBOXES = {
+  sandbox: { flags: [], words: "objects in memory" },
+  "sandbox-discard": {
+    flags: ["--discard", "--anonymous"],
+    words: "unsigned, which forgets the bytes that are written",
+  },
+  "sandbox-express": {
+    flags: [],
+    words: "objects in memory, a directory bucket of S3 Express One Zone",
+  },
+} as const;
+
+/** The sandbox of `program`, the main program of mount-s3-ts. */
 export async function startSandbox(
   program: string,
-  name: "sandbox" | "sandbox-express",
+  name: keyof typeof SANDBOXES,
   bucket: string,
 ): Promise<Server> {
   const port = await freePort();
+  const { flags, words } = SANDBOXES[name];
+  const args = [program, "sandbox", "--port", String(port), "--bucket", bucket, ...flags];
   const child = adopt(
-    spawn(process.execPath, [program, "sandbox", "--port", String(port), "--bucket", bucket], {
+    spawn(process.execPath, args, {
       stdio: "ignore",
       detached: true,
       env: { ...process.env, ...CREDENTIALS },
@@ -54,9 +68,9 @@ export async function startSandbox(
   );
   const url = `http://127.0.0.1:${port}`;
   await untilReady(child, url, () => {});
-  const kind = name === "sandbox" ? "" : ", a directory bucket of S3 Express One Zone";
-  const description = `the sandbox of mount-s3-ts, objects in memory${kind}`;
-  return localStore({ name, description, url, bucket }, () => stop(child));
+  const description = `the sandbox of mount-s3-ts, ${words}`;
+  const store = localStore({ name, description, url, bucket }, () => stop(child));
+  return { ...store, anonymous: name === "sandbox-discard" };
 }
 
 async function untilReady(child: ChildProcess, url: string, clear: () => void): Promise<void> {

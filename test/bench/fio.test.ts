@@ -34,6 +34,7 @@ test("one job", () => {
     mibPerSecond: 50,
     iops: 500,
     bytes: 100 * 2 ** 20,
+    operations: 1000,
     meanLatencyMs: 2,
     latencyMs: { "50": 4.5, "99.9": 9 },
   });

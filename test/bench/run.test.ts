@@ -58,7 +58,9 @@ test("measures every job in every round, and leaves nothing mounted", {
   expect(result.failures).toEqual([]);
   expect(result.cachesDropped).toBe(false);
   expect(result.measurements.length).toBe(8);
-  for (const { figure, memory, usage } of result.measurements) {
+  for (const { aroundSeconds, figure, memory, usage } of result.measurements) {
+    expect(usage.firstThreadSeconds).toBeGreaterThanOrEqual(0);
+    expect(aroundSeconds).toBeGreaterThanOrEqual(0);
     expect(figure.value).toBeGreaterThan(0);
     expect(usage.peakMemoryMib).toBeGreaterThan(10);
     expect(memory.length).toBeGreaterThanOrEqual(2);
