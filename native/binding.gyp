@@ -21,6 +21,8 @@
         "wire-transfer.c",
         "tls.c",
         "tls-context.c",
+        "tls-records.c",
+        "tls-keys.c",
         "openssl.c",
         "huge-pages.c",
         "checksums.c",

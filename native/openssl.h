@@ -17,6 +17,11 @@ typedef struct ssl_st SSL;
 typedef struct ssl_ctx_st SSL_CTX;
 typedef struct ssl_session_st SSL_SESSION;
 typedef struct ssl_method_st SSL_METHOD;
+typedef struct ssl_cipher_st SSL_CIPHER;
+typedef struct evp_cipher_st EVP_CIPHER;
+typedef struct evp_cipher_ctx_st EVP_CIPHER_CTX;
+typedef struct evp_md_st EVP_MD;
+typedef struct engine_st ENGINE;
 typedef struct x509_st X509;
 typedef struct x509_store_st X509_STORE;
 typedef struct x509_verify_param_st X509_VERIFY_PARAM;
@@ -46,7 +51,16 @@ typedef struct x509_verify_param_st X509_VERIFY_PARAM;
 #define SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER 0x02
 #define SSL_OP_NO_RENEGOTIATION ((uint64_t)1 << 30)
 #define TLSEXT_NAMETYPE_host_name 0
+#define SSL_KEY_UPDATE_NOT_REQUESTED 0
 #define TLS1_2_VERSION 0x0303
+#define TLS1_3_VERSION 0x0304
+#define TLS_AES_128_GCM_SHA256 0x1301
+#define TLS_AES_256_GCM_SHA384 0x1302
+/* The error that an alert of the server's is: ERR_PACK(ERR_LIB_SSL, 0, 1000 + alert). */
+#define SSL_ALERT_ERROR(alert) ((unsigned long)20 << 23 | (1000 + (unsigned long)(alert)))
+
+/* openssl/evp.h */
+#define EVP_CTRL_AEAD_SET_TAG 0x11
 
 /* openssl/x509_vfy.h, openssl/x509v3.h */
 #define X509_V_OK 0
@@ -85,6 +99,7 @@ typedef struct x509_verify_param_st X509_VERIFY_PARAM;
   X(SSL_CTX_set_default_verify_paths, int, (SSL_CTX *))                                            \
   X(SSL_CTX_free, void, (SSL_CTX *))                                                               \
   X(SSL_CTX_sess_set_new_cb, void, (SSL_CTX *, int (*)(SSL *, SSL_SESSION *)))                     \
+  X(SSL_CTX_set_keylog_callback, void, (SSL_CTX *, void (*)(const SSL *, const char *)))           \
   X(SSL_SESSION_dup, SSL_SESSION *, (const SSL_SESSION *))                                         \
   X(SSL_SESSION_free, void, (SSL_SESSION *))                                                       \
   X(SSL_SESSION_is_resumable, int, (const SSL_SESSION *))                                          \
@@ -108,7 +123,28 @@ typedef struct x509_verify_param_st X509_VERIFY_PARAM;
   X(SSL_peek_ex, int, (SSL *, void *, size_t, size_t *))                                           \
   X(SSL_write_ex, int, (SSL *, const void *, size_t, size_t *))                                    \
   X(SSL_has_pending, int, (const SSL *))                                                           \
-  X(SSL_shutdown, int, (SSL *))
+  X(SSL_version, int, (const SSL *))                                                               \
+  X(SSL_get_current_cipher, const SSL_CIPHER *, (const SSL *))                                     \
+  X(SSL_CIPHER_get_protocol_id, uint16_t, (const SSL_CIPHER *))                                    \
+  X(SSL_key_update, int, (SSL *, int))                                                             \
+  X(SSL_shutdown, int, (SSL *))                                                                    \
+  X(EVP_sha256, const EVP_MD *, (void))                                                            \
+  X(EVP_sha384, const EVP_MD *, (void))                                                            \
+  X(HMAC, unsigned char *,                                                                         \
+    (const EVP_MD *, const void *, int, const unsigned char *, size_t, unsigned char *,            \
+     unsigned int *))                                                                              \
+  X(EVP_aes_128_gcm, const EVP_CIPHER *, (void))                                                   \
+  X(EVP_aes_256_gcm, const EVP_CIPHER *, (void))                                                   \
+  X(EVP_CIPHER_CTX_new, EVP_CIPHER_CTX *, (void))                                                  \
+  X(EVP_CIPHER_CTX_free, void, (EVP_CIPHER_CTX *))                                                 \
+  X(EVP_CIPHER_CTX_ctrl, int, (EVP_CIPHER_CTX *, int, int, void *))                                \
+  X(EVP_DecryptInit_ex, int,                                                                       \
+    (EVP_CIPHER_CTX *, const EVP_CIPHER *, ENGINE *, const unsigned char *,                        \
+     const unsigned char *))                                                                       \
+  X(EVP_DecryptUpdate, int,                                                                        \
+    (EVP_CIPHER_CTX *, unsigned char *, int *, const unsigned char *, int))                        \
+  X(EVP_DecryptFinal_ex, int, (EVP_CIPHER_CTX *, unsigned char *, int *))                          \
+  X(OPENSSL_cleanse, void, (void *, size_t))
 
 struct openssl {
 #define OPENSSL_MEMBER(name, result, parameters) result(*name) parameters;

@@ -77,6 +77,7 @@ static struct tls_context *make_context(const struct openssl *ssl) {
   ssl->SSL_CTX_ctrl(context->ctx, SSL_CTRL_SET_SESS_CACHE_MODE,
                     SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL, NULL);
   ssl->SSL_CTX_sess_set_new_cb(context->ctx, on_new_session);
+  ssl->SSL_CTX_set_keylog_callback(context->ctx, tls_note_secret);
   return context;
 }
 

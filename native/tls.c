@@ -1,7 +1,8 @@
 /*
  * A TLS session over a non-blocking socket: see tls.h. OpenSSL reads and writes through a BIO of
  * ours, which takes many records from the kernel with one call and hands it many at once. OpenSSL
- * could read ahead by itself, but moves all that it has before it opens each record.
+ * could read ahead by itself, but moves all that it has before it opens each record; and we could
+ * not take over from it between two of them (tls-records.c).
  */
 #include "tls.h"
 
@@ -24,23 +25,25 @@ static int retry(const struct openssl *ssl, BIO *bio, int direction) {
   return -1;
 }
 
-/* Refills `input`, which is empty. 0, also at the end of what the server sends; or -errno. */
-static int receive(struct tls *tls) {
+int tls_receive(struct tls *tls) {
+  size_t kept = tls->input_end - tls->input_start;
   if (tls->drained || tls->receives_left == 0)
     return -EAGAIN;
   tls->receives_left--;
+  memmove(tls->input, tls->input + tls->input_start, kept);
+  tls->input_start = 0;
+  tls->input_end = kept;
   ssize_t count;
   do
-    count = recv(tls->fd, tls->input, INPUT_BYTES, 0);
+    count = recv(tls->fd, tls->input + kept, INPUT_BYTES - kept, 0);
   while (count < 0 && errno == EINTR);
   if (count < 0 && errno != EAGAIN)
     tls->input_error = errno;
   if (count < 0)
     return -errno;
   tls->eof = count == 0;
-  tls->drained = count != 0 && (size_t)count < INPUT_BYTES;
-  tls->input_start = 0;
-  tls->input_end = (size_t)count;
+  tls->drained = count != 0 && (size_t)count < INPUT_BYTES - kept;
+  tls->input_end += (size_t)count;
   return 0;
 }
 
@@ -48,12 +51,15 @@ static int bio_read(BIO *bio, char *data, int length) {
   const struct openssl *ssl = openssl();
   struct tls *tls = ssl->BIO_get_data(bio);
   ssl->BIO_clear_flags(bio, BIO_FLAGS_SHOULD_RETRY | BIO_FLAGS_READ | BIO_FLAGS_WRITE);
-  if (tls->input_start == tls->input_end) {
-    int result = receive(tls);
+  if (!tls->records.ours && tls->input_start == tls->input_end) {
+    int result = tls_receive(tls);
     if (result < 0)
       return result == -EAGAIN ? retry(ssl, bio, BIO_FLAGS_READ) : -1;
   }
-  size_t count = tls->input_end - tls->input_start;
+  size_t end = tls->records.ours ? tls->records.shown : tls->input_end;
+  if (tls->records.ours && tls->input_start >= end)
+    return retry(ssl, bio, BIO_FLAGS_READ);
+  size_t count = end - tls->input_start;
   if (count > (size_t)length)
     count = (size_t)length;
   memcpy(data, tls->input + tls->input_start, count);
@@ -122,14 +128,13 @@ int tls_flush(struct tls *tls) {
   return 0;
 }
 
-static int fail(struct tls *tls, int number, const char *what, const char *reason) {
+int tls_fail(struct tls *tls, int number, const char *what, const char *reason) {
   snprintf(tls->failure, sizeof tls->failure, "%s%s", what, reason == NULL ? "unknown" : reason);
   tls->failure_number = number;
   return number;
 }
 
-/* What it means that OpenSSL returned `result`: 0 when TLS is over, or -errno. */
-static int outcome(struct tls *tls, int result) {
+int tls_outcome(struct tls *tls, int result) {
   const struct openssl *ssl = tls->context->ssl;
   switch (ssl->SSL_get_error(tls->ssl, result)) {
   case SSL_ERROR_WANT_READ:
@@ -146,12 +151,13 @@ static int outcome(struct tls *tls, int result) {
   if (tls->output_error != 0)
     return -tls->output_error;
   if (tls->eof)
-    return fail(tls, -EPROTO, "the server closed the connection without ending TLS", "");
+    return tls_fail(tls, -EPROTO, TLS_CUT_OFF, "");
   long verdict = ssl->SSL_get_verify_result(tls->ssl);
   if (verdict != X509_V_OK)
-    return fail(tls, -EPROTO, "the server's certificate is not accepted: ",
-                ssl->X509_verify_cert_error_string(verdict));
-  return fail(tls, -EPROTO, "TLS failed: ", ssl->ERR_reason_error_string(ssl->ERR_peek_error()));
+    return tls_fail(tls, -EPROTO, "the server's certificate is not accepted: ",
+                    ssl->X509_verify_cert_error_string(verdict));
+  return tls_fail(tls, -EPROTO,
+                  "TLS failed: ", ssl->ERR_reason_error_string(ssl->ERR_peek_error()));
 }
 
 /* Begins a call of ours. */
@@ -234,51 +240,67 @@ struct tls *tls_open(struct tls_context *context, int fd, const char *host) {
 
 int tls_handshake(struct tls *tls) {
   const struct openssl *ssl = tls->context->ssl;
-  if (tls->failure_number != 0)
+  if (tls->failure_number != 0 || tls->established)
     return tls->failure_number;
   begin(tls);
   int result = ssl->SSL_do_handshake(tls->ssl);
   if (result == 1) {
     tls->established = true;
+    records_begin(tls);
     return (int)finish(tls, 0);
   }
-  int reason = outcome(tls, result);
+  int reason = tls_outcome(tls, result);
   if (reason == 0)
-    reason = fail(tls, -EPROTO, "the server ended TLS during its handshake", "");
+    reason = tls_fail(tls, -EPROTO, "the server ended TLS during its handshake", "");
   return (int)finish(tls, reason);
 }
 
-ssize_t tls_read(struct tls *tls, uint8_t *data, size_t length) {
+/* Why nothing can be read or written yet, or any more; or 0. */
+static int hindrance(const struct tls *tls) {
+  return tls->failure_number != 0 || tls->established ? tls->failure_number : -ENOTCONN;
+}
+
+/* Reads records that OpenSSL opens. */
+static ssize_t read_by_openssl(struct tls *tls, uint8_t *data, size_t length) {
   const struct openssl *ssl = tls->context->ssl;
-  if (tls->failure_number != 0 || tls->ended)
-    return tls->failure_number;
   size_t total = 0;
   int reason = 0;
-  begin(tls);
   while (total < length) {
     size_t count;
     int result = ssl->SSL_read_ex(tls->ssl, data + total, length - total, &count);
     if (result != 1) {
-      reason = outcome(tls, result);
+      reason = tls_outcome(tls, result);
       break;
     }
     total += count;
   }
-  return finish(tls, total > 0 ? (ssize_t)total : reason);
+  return total > 0 ? (ssize_t)total : reason;
+}
+
+ssize_t tls_read(struct tls *tls, uint8_t *data, size_t length) {
+  int reason = hindrance(tls);
+  if (reason != 0 || tls->ended)
+    return reason;
+  begin(tls);
+  return finish(tls, tls->records.ours ? records_read(tls, data, length)
+                                       : read_by_openssl(tls, data, length));
 }
 
 ssize_t tls_write(struct tls *tls, const uint8_t *data, size_t length, bool more) {
   const struct openssl *ssl = tls->context->ssl;
-  if (tls->failure_number != 0)
-    return tls->failure_number;
   size_t total = 0;
-  int reason = 0;
+  int reason = hindrance(tls);
+  if (reason != 0)
+    return reason;
   begin(tls);
   while (total < length) {
     size_t count;
+    /* Refused while a record is half sent, which the server's request is too late for. */
+    if (tls->owes_key_update && ssl->SSL_key_update(tls->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1)
+      tls->owes_key_update = false;
     int result = ssl->SSL_write_ex(tls->ssl, data + total, length - total, &count);
     if (result != 1) {
-      reason = outcome(tls, result);
+      reason = tls_outcome(tls, result);
       break;
     }
     total += count;
@@ -290,16 +312,18 @@ ssize_t tls_write(struct tls *tls, const uint8_t *data, size_t length, bool more
 
 bool tls_is_drained(struct tls *tls) {
   const struct openssl *ssl = tls->context->ssl;
-  if (tls->failure_number != 0 || tls->ended)
+  if (hindrance(tls) != 0 || tls->ended)
     return false;
+  /* What there is may be no more than part of a record, or a session ticket. */
+  begin(tls);
+  if (tls->records.ours)
+    return finish(tls, records_are_drained(tls));
   if (tls->input_start == tls->input_end && !ssl->SSL_has_pending(tls->ssl))
     return true;
-  /* It may be no more than part of a record, or a session ticket. */
   uint8_t byte;
   size_t count;
-  begin(tls);
   int result = ssl->SSL_peek_ex(tls->ssl, &byte, 1, &count);
-  return finish(tls, result == 1 ? 1 : outcome(tls, result)) == -EAGAIN;
+  return finish(tls, result == 1 ? 1 : tls_outcome(tls, result)) == -EAGAIN;
 }
 
 void tls_close(struct tls *tls) {
@@ -309,6 +333,7 @@ void tls_close(struct tls *tls) {
     tls_flush(tls);
   }
   ssl->SSL_free(tls->ssl);
+  traffic_wipe(&tls->traffic);
   ssl->ERR_clear_error();
   tls_context_disown(tls->context);
   free(tls);

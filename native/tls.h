@@ -1,9 +1,10 @@
 /*
  * TLS for a wire, by Node's OpenSSL: a context is what the connections to one server share
- * (tls-context.c), a session encrypts one of them (tls.c).
+ * (tls-context.c), a session encrypts one of them (tls.c). Once the handshake is over, what comes
+ * under TLS 1.3 and AES-GCM, which is nearly everything, is decrypted by us (tls-records.c).
  *
- *   target <─ SSL_read <── record by record from `input` <─ recv
- *   bytes ──▶ SSL_write ─▶ records, gathered in `output` ──▶ send
+ *   target <─ records_read or SSL_read <─ record by record from `input` <─ recv
+ *   bytes ──▶ SSL_write ────────────────▶ records, gathered in `output` ──▶ send
  */
 #ifndef TLS_H
 #define TLS_H
@@ -16,6 +17,13 @@
 
 /* A record of the greatest size, with what encryption adds to it. */
 #define RECORD_BYTES ((size_t)16384 + 256)
+/* The header of a record, what it seals at most (data and their type, RFC 8446 5.4), and its tag.
+ */
+#define HEADER_BYTES ((size_t)5)
+#define INNER_BYTES_MAX ((size_t)16384 + 1)
+#define TAG_BYTES 16
+#define KEY_BYTES_MAX 32
+#define SECRET_BYTES_MAX 48
 /* What one recv takes at most: it stays in the processor's second cache until it is decrypted. */
 #define INPUT_BYTES (8 * RECORD_BYTES)
 #define OUTPUT_BYTES (4 * RECORD_BYTES)
@@ -28,6 +36,39 @@ struct tls_context {
   SSL_SESSION *session;
   /* The object in JavaScript, and the sessions. */
   unsigned owners;
+};
+
+/* What the records of a server are opened with. */
+struct traffic {
+  const EVP_CIPHER *algorithm;
+  const EVP_MD *hash;
+  EVP_CIPHER_CTX *cipher;
+  size_t key_bytes;
+  size_t secret_bytes;
+  uint8_t secret[SECRET_BYTES_MAX];
+  uint8_t iv[12];
+  /* The number of the next record under this key. */
+  uint64_t sequence;
+};
+
+/* How far the records of a server have been read. */
+struct records {
+  /* They are opened here, and OpenSSL reads no more of `input` than what it is shown. */
+  bool ours;
+  /* OpenSSL has been shown every one, so that it can open the next. */
+  bool in_step;
+  /* As far as OpenSSL may read `input` now. */
+  size_t shown;
+  /* How many without data came last. */
+  unsigned idle;
+  /* A handshake message of which records end in the middle: its first bytes, or how many of the
+   * others are still to be skipped. */
+  uint8_t message[5];
+  size_t message_bytes;
+  size_t skipped;
+  /* What of `spill` nobody has read. */
+  size_t spill_start;
+  size_t spill_end;
 };
 
 struct tls {
@@ -48,12 +89,18 @@ struct tls {
   /* The errno with which a recv or a send failed for good. */
   int input_error;
   int output_error;
-  /* What was received and OpenSSL has not taken. */
+  /* The server wants new keys from us before we send more. */
+  bool owes_key_update;
+  struct traffic traffic;
+  struct records records;
+  /* What was received and nobody has taken. */
   size_t input_start;
   size_t input_end;
   size_t output_start;
   size_t output_end;
   uint8_t input[INPUT_BYTES];
+  /* The data of one record for which there was not the room. */
+  uint8_t spill[INNER_BYTES_MAX];
   uint8_t output[OUTPUT_BYTES];
 };
 
@@ -80,5 +127,32 @@ int tls_flush(struct tls *tls);
 bool tls_is_drained(struct tls *tls);
 /* Says goodbye if it can be said now, and frees everything. */
 void tls_close(struct tls *tls);
+
+/* For tls-records.c. */
+#define TLS_CUT_OFF "the server closed the connection without ending TLS"
+/* Receives more behind what is in `input`. 0, also at the end of what the server sends; or -errno.
+ */
+int tls_receive(struct tls *tls);
+/* Ends the session with `number`, for which `what` and `reason` are the words. Returns it. */
+int tls_fail(struct tls *tls, int number, const char *what, const char *reason);
+/* What it means that OpenSSL returned `result`: 0 when TLS is over, or -errno. */
+int tls_outcome(struct tls *tls, int result);
+
+/* tls-records.c */
+/* The handshake is over: opens what comes from here on, if that can be. */
+void records_begin(struct tls *tls);
+ssize_t records_read(struct tls *tls, uint8_t *data, size_t length);
+bool records_are_drained(struct tls *tls);
+
+/* tls-keys.c. False is failure, also that of memory. */
+void tls_note_secret(const SSL *session, const char *line);
+/* Makes keys of the secret that was noted, or forgets it. */
+bool traffic_start(struct traffic *traffic, uint16_t suite);
+/* To the keys that follow (RFC 8446 7.2). */
+bool traffic_update(struct traffic *traffic);
+/* Decrypts the `length` bytes that `record` seals behind its header to `content`, which nobody may
+ * believe if this fails. */
+bool traffic_open(struct traffic *traffic, const uint8_t *record, size_t length, uint8_t *content);
+void traffic_wipe(struct traffic *traffic);
 
 #endif

@@ -1,8 +1,7 @@
 /** A wire over TCP and TLS to servers of Node in the same process: bytes both ways, and every end. */
 
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import net, { type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,10 +10,24 @@ import tls, { type TlsOptions } from "node:tls";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
-import { deferred } from "../../src/base/deferred.ts";
-import { EAGAIN, EBADF, EPROTO } from "../../src/base/errno.ts";
+import { EBADF, ENOTCONN, EPROTO } from "../../src/base/errno.ts";
 import { MIB } from "../../src/base/sizes.ts";
-import { addon, type TlsContext, type Wire } from "../../src/native/index.ts";
+import { addon, type TlsContext } from "../../src/native/index.ts";
+import * as wires from "./wires.ts";
+import {
+  arrived,
+  cleanUp,
+  cleanUps,
+  fill,
+  keep,
+  type Line,
+  openLine,
+  pattern,
+  plainLine,
+  readAll,
+  readEnd,
+  writeAll,
+} from "./wires.ts";
 
 const SUITES = "TLS_AES_128_GCM_SHA256";
 const CIPHERS = "ECDHE-ECDSA-AES128-GCM-SHA256";
@@ -25,162 +38,23 @@ let context: TlsContext | undefined;
 
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), "wire-test-"));
-  const pair = ["-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=Test", "-days", "2"];
-  const names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-  const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  execFileSync("openssl", ["req", "-x509", ...kind, ...pair, ...names], {
-    cwd: directory,
-    stdio: "pipe",
-  });
-  const read = (name: string): string => readFileSync(join(directory, name), "utf8");
-  certificate = { key: read("key.pem"), cert: read("cert.pem") };
-  context = addon().openTlsContext([certificate.cert], false, SUITES, CIPHERS);
+  certificate = wires.selfSigned(directory);
+  context = contextOf(SUITES);
 });
 
 afterAll(() => rmSync(directory, { recursive: true }));
+afterEach(cleanUp);
 
-/** A wire, what it calls, and the server's end of it. */
-interface Line {
-  readonly wire: Wire;
-  readonly peer: Socket;
-  /** Resolves at the next event of the wire, with whether it is the last. */
-  event(): Promise<boolean>;
+function contextOf(suites: string): TlsContext | undefined {
+  return addon().openTlsContext([certificate.cert], false, suites, CIPHERS);
 }
 
-const cleanUps: (() => void)[] = [];
-
-afterEach(() => {
-  for (const cleanUp of cleanUps.splice(0)) cleanUp();
-});
-
-async function openLine(peer: Promise<Socket>, port: number): Promise<Line> {
-  const socket = net.connect(port, "127.0.0.1").pause();
-  await once(socket, "connect");
-  const handle: unknown = Reflect.get(socket, "_handle");
-  const fd = Number(Reflect.get(handle as object, "fd"));
-  let next = deferred<boolean>();
-  const wire = addon().openWire(fd, (hungUp) => {
-    const due = next;
-    next = deferred<boolean>();
-    due.resolve(hungUp);
-  });
-  socket.destroy();
-  cleanUps.push(() => wire.close());
-  return { wire, peer: await peer, event: () => next.promise };
-}
-
-function keep(socket: Socket): Socket {
-  socket.on("error", () => {});
-  cleanUps.push(() => socket.destroy());
-  return socket;
-}
-
-async function plainLine(): Promise<Line> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  cleanUps.push(() => server.close());
-  await once(server, "listening");
-  const peer = once(server, "connection").then(([socket]) => keep(socket));
-  return openLine(peer, (server.address() as AddressInfo).port);
-}
-
-/** Connects again and again to one TLS server; `secured` resolves with what speaks through the line. */
-async function tlsServer(options: TlsOptions = {}) {
-  const server = tls.createServer({ ...certificate, ...options }).listen(0, "127.0.0.1");
-  server.on("tlsClientError", () => {});
-  cleanUps.push(() => server.close());
-  await once(server, "listening");
-  return async () => {
-    const secured = once(server, "secureConnection").then(([socket]) => {
-      keep(socket);
-      return socket as tls.TLSSocket;
-    });
-    const peer = once(server, "connection").then(([socket]) => keep(socket));
-    return { ...(await openLine(peer, (server.address() as AddressInfo).port)), secured };
-  };
-}
-
-async function tlsLine(options?: TlsOptions) {
-  const connect = await tlsServer(options);
-  return connect();
-}
+const tlsServer = (options: TlsOptions = {}) => wires.tlsServer({ ...certificate, ...options });
+const tlsLine = (options: TlsOptions = {}) => wires.tlsLine({ ...certificate, ...options });
 
 /** The result of the handshake with `host`: 0 or -errno. */
-async function handshake(line: Line, host: string, with_ = context): Promise<number> {
-  if (with_ === undefined) throw new Error("this Node lends no OpenSSL");
-  expect(line.wire.secure(with_, host)).toBe(0);
-  for (;;) {
-    const event = line.event();
-    const result = line.wire.handshake();
-    if (result !== -EAGAIN) return result;
-    await event;
-  }
-}
-
-/** Reads until `byteCount` bytes are there or the wire says something else, which is thrown. */
-async function readAll(line: Line, byteCount: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(byteCount);
-  let filled = 0;
-  while (filled < byteCount) {
-    const event = line.event();
-    const count = line.wire.read(bytes.subarray(filled));
-    if (count > 0) filled += count;
-    else if (count === -EAGAIN) await event;
-    else throw new Error(`read: ${count}`);
-  }
-  return bytes;
-}
-
-async function writeAll(line: Line, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    const event = line.event();
-    const count = line.wire.write(bytes.subarray(at), false);
-    if (count > 0) at += count;
-    else if (count !== -EAGAIN) throw new Error(`write: ${count}`);
-    if (count < bytes.length - at) await event;
-  }
-}
-
-/** What arrives at the peer, until there are `byteCount` bytes. */
-async function arrived(peer: Socket, byteCount: number): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  let total = 0;
-  while (total < byteCount) {
-    const [piece] = (await once(peer, "data")) as [Buffer];
-    pieces.push(piece);
-    total += piece.length;
-  }
-  peer.pause();
-  return Buffer.concat(pieces);
-}
-
-function pattern(byteCount: number): Buffer {
-  const bytes = Buffer.alloc(byteCount);
-  for (let at = 0; at < byteCount; at++) bytes[at] = (at * 31 + (at >> 8) * 7) & 255;
-  return bytes;
-}
-
-/** Reads as far as it goes: how much came, and why no more, which is 0 or -errno. */
-async function fill(line: Line, target: Buffer): Promise<[number, number]> {
-  let filled = 0;
-  while (filled < target.length) {
-    const event = line.event();
-    const count = line.wire.read(target.subarray(filled));
-    if (count === -EAGAIN) await event;
-    else if (count <= 0) return [filled, count];
-    else filled += count;
-  }
-  return [filled, 0];
-}
-
-/** Reads to the end, which is returned: 0 or -errno. */
-async function readEnd(line: Line): Promise<number> {
-  const target = new Uint8Array(1024);
-  for (;;) {
-    const event = line.event();
-    const count = line.wire.read(target);
-    if (count === -EAGAIN) await event;
-    else if (count <= 0) return count;
-  }
+function handshake(line: Line, host: string, with_ = context): Promise<number> {
+  return wires.handshake(line, host, with_);
 }
 
 describe("a plain wire", () => {
@@ -229,12 +103,23 @@ describe("a plain wire", () => {
   });
 });
 
-describe.each(["TLSv1.2", "TLSv1.3"] as const)("an encrypted wire, %s,", (version) => {
+describe.each([
+  ["TLSv1.2", "TLS_AES_128_GCM_SHA256"],
+  ["TLSv1.3", "TLS_AES_128_GCM_SHA256"],
+  ["TLSv1.3", "TLS_AES_256_GCM_SHA384"],
+  // The addon leaves its records to OpenSSL.
+  ["TLSv1.3", "TLS_CHACHA20_POLY1305_SHA256"],
+] as const)("an encrypted wire, %s with %s at best,", (version, suite) => {
   const options: TlsOptions = { minVersion: version, maxVersion: version };
+  let context: TlsContext | undefined;
+
+  beforeAll(() => {
+    context = contextOf(suite);
+  });
 
   test.each(["localhost", "127.0.0.1"])("carries bytes both ways to %s", async (host) => {
     const line = await tlsLine(options);
-    expect(await handshake(line, host)).toBe(0);
+    expect(await handshake(line, host, context)).toBe(0);
     const peer = await line.secured;
     const bytes = pattern(5 * MIB + 12_345);
     const there = arrived(peer, bytes.length);
@@ -244,11 +129,12 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("an encrypted wire, %s,", (versio
     expect((await readAll(line, bytes.length)).equals(bytes)).toBe(true);
     expect(peer.alpnProtocol).toBe(false);
     expect(peer.getProtocol()).toBe(version);
+    if (version === "TLSv1.3") expect(peer.getCipher().name).toBe(suite);
   });
 
   test("resumes the session of the one before", async () => {
     const reused: boolean[] = [];
-    const own = addon().openTlsContext([certificate.cert], false, SUITES, CIPHERS);
+    const own = contextOf(suite);
     const connect = await tlsServer(options);
     for (let turn = 0; turn < 3; turn++) {
       const line = await connect();
@@ -269,7 +155,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("an encrypted wire, %s,", (versio
     ["for another address", "127.0.0.2", /certificate.*IP address mismatch/i],
   ])("refuses a certificate %s", async (_, host, reason) => {
     const line = await tlsLine(options);
-    expect(await handshake(line, host)).toBe(-EPROTO);
+    expect(await handshake(line, host, context)).toBe(-EPROTO);
     expect(line.wire.failure()).toMatch(reason);
     expect(line.wire.read(new Uint8Array(1))).toBe(-EPROTO);
     expect(line.wire.write(new Uint8Array(1), false)).toBe(-EPROTO);
@@ -277,18 +163,18 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("an encrypted wire, %s,", (versio
 
   test("refuses a certificate that nobody vouches for, in Node's words", async () => {
     const line = await tlsLine(options);
-    const own = addon().openTlsContext([], false, SUITES, CIPHERS);
+    const own = addon().openTlsContext([], false, suite, CIPHERS);
     expect(await handshake(line, "localhost", own)).toBe(-EPROTO);
     expect(line.wire.failure()).toContain("self-signed certificate");
   });
 
   test("tells an end that was announced from one that was not", async () => {
     const announced = await tlsLine(options);
-    expect(await handshake(announced, "localhost")).toBe(0);
+    expect(await handshake(announced, "localhost", context)).toBe(0);
     (await announced.secured).end();
     expect(await readEnd(announced)).toBe(0);
     const cut = await tlsLine(options);
-    expect(await handshake(cut, "localhost")).toBe(0);
+    expect(await handshake(cut, "localhost", context)).toBe(0);
     await cut.secured;
     cut.peer.destroy();
     expect(await readEnd(cut)).toBeLessThan(0);
@@ -296,7 +182,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("an encrypted wire, %s,", (versio
 
   test("knows whether it holds bytes that were not read", async () => {
     const line = await tlsLine(options);
-    expect(await handshake(line, "localhost")).toBe(0);
+    expect(await handshake(line, "localhost", context)).toBe(0);
     expect(line.wire.isDrained()).toBe(true);
     (await line.secured).write("ab");
     expect((await readAll(line, 1)).toString()).toBe("a");
@@ -304,6 +190,14 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("an encrypted wire, %s,", (versio
     expect((await readAll(line, 1)).toString()).toBe("b");
     expect(line.wire.isDrained()).toBe(true);
   });
+});
+
+test("nothing is read or written before the handshake", async () => {
+  const line = await tlsLine();
+  if (context !== undefined) expect(line.wire.secure(context, "localhost")).toBe(0);
+  expect(line.wire.read(new Uint8Array(1))).toBe(-ENOTCONN);
+  expect(line.wire.write(new Uint8Array(1), false)).toBe(-ENOTCONN);
+  expect(line.wire.isDrained()).toBe(false);
 });
 
 test("a context needs ciphers that OpenSSL knows, but none for TLS 1.2", async () => {
