@@ -251,7 +251,7 @@ export const MOUNT_TABLE = {
   },
   "no-fetch-ahead": {
     group: PERFORMANCE,
-    help: "Fetch files only when they are read, not when files before them in their directory are: slower, but no GET can be in vain.",
+    help: "Fetch files only when they are read, not when files before them in their directory are, and list directories only when they are opened: slower, but no request can be in vain.",
   },
   "maximum-throughput-gbps": {
     group: PERFORMANCE,

@@ -42,7 +42,7 @@ export interface FileSystemOptions {
   readonly metadataTtl: MetadataTtl;
   /** For names that do not exist; as `metadataTtl` when absent. */
   readonly negativeMetadataTtl?: MetadataTtl | undefined;
-  /** Whether files may be fetched before anybody opens them. */
+  /** Whether files may be fetched, and directories listed, before anybody opens them. */
   readonly fetchAhead: boolean;
 }
 
@@ -101,16 +101,16 @@ export class Core {
     this.parts = parts;
     this.options = parts.options;
     this.#mountedAtMs = parts.now();
-    const { prefix, metadataTtl, negativeMetadataTtl } = parts.options;
+    const { fetchAhead, metadataTtl, negativeMetadataTtl, prefix } = parts.options;
     this.superblock = new Superblock({
       ...parts,
       prefix,
       ttl: metadataTtl,
       negativeTtl: negativeMetadataTtl,
+      listsAhead: fetchAhead,
       log: parts.log.named("inode"),
       onFound: (parent, name) => this.#invalidateEntry(parent, name, true),
     });
-    const { fetchAhead } = parts.options;
     this.fetchAhead = fetchAhead ? this.#newFetchAhead() : undefined;
     let handleNumber = 0;
     this.takeHandleNumber = () => ++handleNumber;

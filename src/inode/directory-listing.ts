@@ -18,14 +18,11 @@
 
 import type { ObjectInfo } from "../s3/index.ts";
 import type { DirectoryInode, FileInode, Inode } from "./inode.ts";
-import { isInDoubt, type Page, readPage } from "./listing-page.ts";
+import { askForPage, isInDoubt, type Page, type PageSource, type Place } from "./listing-page.ts";
+import type { PageAhead } from "./listings-ahead.ts";
 import { compareKeys } from "./name.ts";
-import { PageSequence, type Place } from "./page-sequence.ts";
-import type { Store } from "./question.ts";
+import { PageSequence } from "./page-sequence.ts";
 import type { StartAfter } from "./start-after.ts";
-
-/** The most that S3 returns in one page. */
-const PAGE_KEYS_MAX = 1000;
 
 /** One name of the directory. */
 export interface Listed {
@@ -46,21 +43,22 @@ export interface PageRange {
   readonly keysMax: number;
 }
 
-export interface ListingOptions {
-  readonly store: Store;
+export interface ListingOptions extends PageSource {
   readonly directory: DirectoryInode;
+  /** The first page, if it was asked for before. */
+  readonly ahead?: PageAhead | undefined;
   /** Reads this page and no other; all pages when absent. */
-  readonly range?: PageRange;
+  readonly range?: PageRange | undefined;
   /** Whether S3 lists in the order of keys. */
   readonly isOrdered: boolean;
   /** Where it is, whether it lists from a given name on. */
   readonly startAfter: StartAfter;
   /** Names to merge: those with `unlisted` state, unsorted. */
   readonly locals: readonly Inode[];
-  readonly changeCount: () => number;
-  readonly now: () => number;
-  /** Told of every key that cannot be shown. */
-  readonly onInvalidName: (key: string) => void;
+  /** Called with every page that is turned to. */
+  readonly onPage?: (() => void) | undefined;
+  /** Called when the last name was told. */
+  readonly onEnd?: (() => void) | undefined;
   readonly onClose: (listing: DirectoryListing) => void;
 }
 
@@ -82,12 +80,17 @@ export class DirectoryListing {
   /** Names changed here while the listing ran, with the count of changes at that time. */
   readonly #changed = new Map<string, number>();
   #lastFile: FileInode | undefined;
+  #lastDirectory: DirectoryInode | undefined;
+  #isEnded: boolean = false;
+  /** What is left of `options.ahead`. */
+  #ahead: PageAhead | undefined;
   /** Names that were told, where S3 has no order and may list them again. */
   readonly #told = new Set<string>();
 
   constructor(options: ListingOptions) {
     this.#options = options;
     this.#prefix = options.directory.prefix;
+    this.#ahead = options.ahead;
     this.#locals = options.locals.toSorted((a, b) => compareKeys(sortName(a), sortName(b)));
     this.#localDirectories = new Set(
       options.locals.filter(({ kind }) => kind === "directory").map(({ name }) => name),
@@ -116,7 +119,10 @@ export class DirectoryListing {
       const listed = this.#options.isOrdered ? this.#take(page) : this.#takeUnordered(page);
       if (listed === undefined) {
         if (!page.isLast) return "wait";
-        if (this.#held.length === 0) return "end";
+        if (this.#held.length === 0) {
+          this.#end();
+          return "end";
+        }
         this.#release(undefined);
       } else if (listed !== "hidden") {
         return listed;
@@ -124,10 +130,16 @@ export class DirectoryListing {
     }
   }
 
-  /** `file` is what the name told last stands for. */
-  follow(file: FileInode): void {
-    if (this.#lastFile !== undefined) this.#lastFile.followedBy = file.name;
-    this.#lastFile = file;
+  /** `inode` is what the name told last stands for. */
+  follow(inode: Inode): void {
+    if (inode.kind === "file") {
+      if (this.#lastFile !== undefined) this.#lastFile.followedBy = inode.name;
+      this.#lastFile = inode;
+    } else {
+      if (this.#lastDirectory !== undefined) this.#lastDirectory.followedBy = inode.name;
+      else if (!this.#isPart) this.#options.directory.firstDirectory = inode.name;
+      this.#lastDirectory = inode;
+    }
   }
 
   /** Waits for the next page. What fails may be tried again. */
@@ -137,6 +149,7 @@ export class DirectoryListing {
     this.#objectIndex = 0;
     this.#directoryIndex = 0;
     this.#release(page);
+    this.#options.onPage?.();
   }
 
   /** The page that was turned to last. */
@@ -163,6 +176,7 @@ export class DirectoryListing {
   close(): void {
     this.#pages.close();
     this.#abort.abort();
+    this.#options.ahead?.cancel();
     this.#page = undefined;
     this.#held = [];
     this.#released = [];
@@ -170,19 +184,30 @@ export class DirectoryListing {
     this.#options.onClose(this);
   }
 
-  async #load({ behind, token }: Place): Promise<Page> {
-    const { store, range, changeCount, now, onInvalidName } = this.#options;
-    const change = changeCount();
-    const prefix = this.#prefix;
-    const request = {
-      prefix,
-      delimiter: "/",
-      maxKeys: range?.keysMax ?? PAGE_KEYS_MAX,
-      ...(token !== undefined && { continuationToken: token }),
-      ...(token === undefined && behind !== "" && { startAfter: prefix + behind }),
-    } as const;
-    const answer = await store.list(request, this.#abort.signal);
-    return readPage(answer, { prefix, behind, change, nowMs: now(), onInvalidName });
+  async #load(place: Place): Promise<Page> {
+    const ahead = this.#ahead;
+    if (ahead !== undefined) {
+      this.#ahead = undefined;
+      const page = await ahead.page();
+      if (page !== undefined) return page;
+    }
+    const { range } = this.#options;
+    const request = { ...place, prefix: this.#prefix, keysMax: range?.keysMax };
+    return await askForPage(this.#options, request, this.#abort.signal);
+  }
+
+  /** Whether there may be more in the directory than it tells. */
+  get #isPart(): boolean {
+    return this.#options.range !== undefined;
+  }
+
+  /** All names were told. */
+  #end(): void {
+    if (this.#isEnded || this.#isPart) return;
+    this.#isEnded = true;
+    if (this.#lastDirectory !== undefined) this.#lastDirectory.followedBy = undefined;
+    else this.#options.directory.firstDirectory = undefined;
+    this.#options.onEnd?.();
   }
 
   /** The smallest name that is left in the page, if any, and "hidden" when it must not be shown. */

@@ -148,6 +148,10 @@ export class DirectoryInode {
   emptiedUntilMs = 0;
   /** Whether a lookup behind that time finds it once more: a slow `rm -r` has yet to remove it. */
   isRemovalDue: boolean = false;
+  /** The name of the first directory that a listing of it showed. */
+  firstDirectory: string | undefined;
+  /** The name of the directory that a listing showed behind it, if one did: it may be gone by now. */
+  followedBy: string | undefined;
   /** Requests under way that delete a key in it: it exists until they are answered, whatever S3 says. */
   deletions = 0;
   /** While it is local: S3 may list it, and perhaps for nothing but what was being uploaded into it. */

@@ -5,8 +5,11 @@
 
 import type { ListPage, ObjectInfo } from "../s3/index.ts";
 import { compareKeys, isValidName } from "./name.ts";
+import type { Store } from "./question.ts";
 
 const SLASH = 0x2f;
+/** The most that S3 returns in one page. */
+const PAGE_KEYS_MAX = 1000;
 
 export interface Page {
   readonly objects: readonly ObjectInfo[];
@@ -24,18 +27,56 @@ export interface Page {
   readonly arrivedAtMs: number;
 }
 
-export interface PageContext {
+/** Where a page begins. */
+export interface Place {
+  /** What the page before gave; where there is none, the page begins behind the name. */
+  readonly token?: string | undefined;
+  /** All names up to this one come before. "" at the beginning. */
+  readonly behind: string;
+}
+
+export interface PageRequest extends Place {
   /** "" or ending in "/". */
   readonly prefix: string;
-  /** The name behind which the page begins; "" for the beginning. */
-  readonly behind: string;
-  readonly change: number;
-  readonly nowMs: number;
+  /** As many as S3 returns when absent. */
+  readonly keysMax?: number | undefined;
+}
+
+export interface PageSource {
+  readonly store: Store;
+  readonly changeCount: () => number;
+  readonly now: () => number;
   /** Told of every key that cannot be shown. */
   readonly onInvalidName: (key: string) => void;
 }
 
-export function readPage(answer: ListPage, context: PageContext): Page {
+interface PageContext {
+  readonly prefix: string;
+  readonly behind: string;
+  readonly change: number;
+  readonly nowMs: number;
+  readonly onInvalidName: (key: string) => void;
+}
+
+/** One LIST. */
+export async function askForPage(
+  { changeCount, now, onInvalidName, store }: PageSource,
+  { behind, keysMax = PAGE_KEYS_MAX, prefix, token }: PageRequest,
+  signal: AbortSignal,
+): Promise<Page> {
+  const change = changeCount();
+  const request = {
+    prefix,
+    delimiter: "/",
+    maxKeys: keysMax,
+    ...(token !== undefined && { continuationToken: token }),
+    ...(token === undefined && behind !== "" && { startAfter: prefix + behind }),
+  } as const;
+  const answer = await store.list(request, signal);
+  return readPage(answer, { prefix, behind, change, nowMs: now(), onInvalidName });
+}
+
+function readPage(answer: ListPage, context: PageContext): Page {
   const { prefix } = context;
   const objects = answer.objects.filter(({ key }) => {
     // The marker of the directory itself.

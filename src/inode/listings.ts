@@ -4,9 +4,15 @@
  */
 
 import type { Log } from "../base/log.ts";
-import { DirectoryListing, type Listed, type PageRange } from "./directory-listing.ts";
+import {
+  DirectoryListing,
+  type Listed,
+  type ListingOptions,
+  type PageRange,
+} from "./directory-listing.ts";
 import type { DirectoryInode, Inode } from "./inode.ts";
-import type { Page } from "./listing-page.ts";
+import { askForPage, type Page, type PageSource } from "./listing-page.ts";
+import { ListingsAhead } from "./listings-ahead.ts";
 import type { DirectoryBucket, Store } from "./question.ts";
 import type { Sightings } from "./sightings.ts";
 import { StartAfter } from "./start-after.ts";
@@ -19,9 +25,10 @@ import { StartAfter } from "./start-after.ts";
 const PAGE_WAIT_MS = 1000;
 
 export class Listings {
-  readonly #store: Store;
+  readonly #source: PageSource;
   readonly #log: Log;
   readonly #sightings: Sightings;
+  readonly #ahead: ListingsAhead | undefined;
   readonly #isOrdered: boolean;
   readonly #onFound: (parent: DirectoryInode, name: string) => void;
   readonly startAfter: StartAfter;
@@ -32,15 +39,31 @@ export class Listings {
     readonly log: Log;
     readonly sightings: Sightings;
     readonly directoryBucket?: DirectoryBucket | undefined;
+    /** Whether directories may be listed before anybody opens them. */
+    readonly listsAhead?: boolean;
     /** Told of each name of which the kernel may believe something else. */
     readonly onFound?: (parent: DirectoryInode, name: string) => void;
   }) {
     this.#onFound = options.onFound ?? (() => {});
     this.#isOrdered = options.directoryBucket === undefined;
     this.startAfter = new StartAfter(this.#isOrdered, options.log);
-    this.#store = options.store;
     this.#log = options.log;
-    this.#sightings = options.sightings;
+    const { log, sightings } = options;
+    this.#sightings = sightings;
+    this.#source = {
+      store: options.store,
+      changeCount: () => sightings.changeCount,
+      now: sightings.now,
+      onInvalidName: (key) => this.#skipName(key),
+    };
+    if (options.listsAhead !== true) return;
+    this.#ahead = new ListingsAhead({
+      ask: ({ prefix }, signal) => askForPage(this.#source, { prefix, behind: "" }, signal),
+      root: sightings.table.root,
+      changeCount: this.#source.changeCount,
+      log,
+      now: sightings.now,
+    });
   }
 
   /** Starts to read `directory` from its beginning. The caller closes it. */
@@ -54,18 +77,26 @@ export class Listings {
         if (child.kind === "directory") child.isRemovalDue = false;
       }
     }
-    return this.#start(directory, locals);
+    const ahead = this.#ahead;
+    if (ahead === undefined) return this.#start(directory, { locals });
+    const walk = ahead.follow(directory);
+    return this.#start(directory, {
+      locals,
+      ahead: ahead.take(directory),
+      onPage: () => ahead.notePage(walk),
+      onEnd: () => ahead.noteEnd(walk, directory),
+    });
   }
 
   /** Starts to read one page of `directory`, of what S3 has only. The caller closes it. */
   openPage(directory: DirectoryInode, range: PageRange): DirectoryListing {
-    return this.#start(directory, [], range);
+    return this.#start(directory, { locals: [], range });
   }
 
   /** The inode for a name that a listing brought; undefined when it is gone by now. */
   admit(directory: DirectoryInode, listing: DirectoryListing, listed: Listed): Inode | undefined {
     const inode = this.#enter(directory, listing, listed);
-    if (inode?.kind === "file") listing.follow(inode);
+    if (inode !== undefined && listed.isRepeated !== true) listing.follow(inode);
     return inode;
   }
 
@@ -96,17 +127,16 @@ export class Listings {
     return lifetimes.caching || nowMs - arrivedAtMs > PAGE_WAIT_MS ? arrivedAtMs : nowMs;
   }
 
-  #start(directory: DirectoryInode, locals: readonly Inode[], range?: PageRange): DirectoryListing {
+  #start(
+    directory: DirectoryInode,
+    options: Pick<ListingOptions, "ahead" | "locals" | "onEnd" | "onPage" | "range">,
+  ): DirectoryListing {
     const listing = new DirectoryListing({
-      store: this.#store,
+      ...this.#source,
+      ...options,
       directory,
-      locals,
-      ...(range && { range }),
       isOrdered: this.#isOrdered,
       startAfter: this.startAfter,
-      changeCount: () => this.#sightings.changeCount,
-      now: this.#sightings.now,
-      onInvalidName: (key) => this.#skipName(key),
       onClose: (closed) => directory.listings.delete(closed),
     });
     directory.listings.add(listing);

@@ -15,7 +15,14 @@
 
 import { assert } from "../base/assert.ts";
 import { ownText } from "../base/own-text.ts";
-import { isInOrder, nameCount, type Page, pageBehind, pageUpTo } from "./listing-page.ts";
+import {
+  isInOrder,
+  nameCount,
+  type Page,
+  type Place,
+  pageBehind,
+  pageUpTo,
+} from "./listing-page.ts";
 import { compareKeys } from "./name.ts";
 import { NameForecast } from "./name-forecast.ts";
 import { isRefusal, type StartAfter } from "./start-after.ts";
@@ -37,14 +44,6 @@ const DEVIATIONS = 1.3;
 /** Pages that came twice for the most part: so many are accepted, and one in so many. */
 const WASTED_MAX = 4;
 const WASTED_RATIO = 16;
-
-/** Where a page begins. */
-export interface Place {
-  /** What the page before gave; where there is none, the page begins behind the name. */
-  readonly token?: string | undefined;
-  /** All names up to this one come before. "" at the beginning. */
-  readonly behind: string;
-}
 
 export interface PageSequenceOptions {
   readonly load: (place: Place) => Promise<Page>;

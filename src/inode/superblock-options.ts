@@ -14,6 +14,8 @@ export interface SuperblockOptions {
   readonly ttl: MetadataTtl;
   /** For names that do not exist; as `ttl` when absent. */
   readonly negativeTtl?: MetadataTtl | undefined;
+  /** Whether directories may be listed before anybody opens them. */
+  readonly listsAhead?: boolean;
   readonly log: Log;
   /** Milliseconds since the epoch. */
   readonly now: () => number;

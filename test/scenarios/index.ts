@@ -16,6 +16,7 @@ import { expressRenamingScenarios } from "./express-renaming.ts";
 import { failingScenarios } from "./failing.ts";
 import { fetchingAheadScenarios } from "./fetching-ahead.ts";
 import { listingScenarios } from "./listing.ts";
+import { listingAheadScenarios } from "./listing-ahead.ts";
 import { namesScenarios } from "./names.ts";
 import { openingScenarios } from "./opening.ts";
 import { overwritingScenarios } from "./overwriting.ts";
@@ -40,6 +41,7 @@ export const scenarios: readonly Scenario[] = [
   ...namesScenarios,
   ...shadowingScenarios,
   ...listingScenarios,
+  ...listingAheadScenarios,
   ...openingScenarios,
   ...writingScenarios,
   ...uploadingScenarios,
@@ -77,6 +79,7 @@ export const mountedOnDirectoryBuckets: readonly Scenario[] = [
   ...consistencyScenarios,
   ...shadowingScenarios,
   ...listingScenarios,
+  ...listingAheadScenarios,
   ...directoriesScenarios,
   ...removingScenarios,
   ...renamingScenarios,
