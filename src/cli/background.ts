@@ -14,6 +14,7 @@ import {
   type DaemonAnswer,
   receiveLine,
   sendLine,
+  UNMOUNT_LINE,
 } from "./daemon-channel.ts";
 import { CliError } from "./error.ts";
 import type { MountCommand } from "./mount-command.ts";
@@ -73,7 +74,7 @@ export async function mountForCommand(
     pid: child.pid,
     ended: exited.then(() => howEnded(child)),
     async unmount() {
-      socket.destroy();
+      socket.end(UNMOUNT_LINE);
       await exited;
       // A process that was killed has left its mount.
       if (child.signalCode !== null) detachMount(command.options.directory);

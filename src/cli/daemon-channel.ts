@@ -18,9 +18,12 @@ export interface DaemonOrder {
   readonly pidFile: string | undefined;
   readonly log: LogOptions;
   readonly warnings: readonly string[];
-  /** The mount ends when the other side closes the socket, and logs to standard output. */
+  /** The mount ends with `UNMOUNT_LINE`, or when the other side is gone, and logs to standard output. */
   readonly bound: boolean;
 }
+
+/** Ends a mount that is bound. */
+export const UNMOUNT_LINE = "\n";
 
 export type DaemonAnswer =
   | { readonly kind: "mounted"; readonly summary: string }

@@ -37,7 +37,10 @@ async function runDaemon(): Promise<number> {
         abandoned: abandoned.promise,
         onMounted(summary) {
           sendLine(command, { kind: "mounted", summary });
-          if (order.bound) return;
+          if (order.bound) {
+            command.once("data", () => abandoned.resolve("the command has ended"));
+            return;
+          }
           command.removeAllListeners("close");
           command.end();
         },

@@ -58,6 +58,7 @@ test("the command finds the bucket, has the standard streams, and gives its exit
   expect(await child.exitWithin(EXIT_TIMEOUT_MS)).toEqual({ code: 7, signal: null });
   expect(child.stdout).toBe("0.5 0.25");
   expect(child.stderr).toContain("said\n");
+  expect(child.stderr).toContain(` INFO cli: the command has ended: unmounting ${directory}\n`);
   expect(child.stderr).toContain(` INFO cli: ${directory} is unmounted\n`);
 });
 

@@ -9,6 +9,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
+import { messageOf } from "../../base/log.ts";
 import { addonIfAny } from "../../native/index.ts";
 import { type BoundMount, mountForCommand } from "../background.ts";
 import type { ExecCommand } from "./exec-table.ts";
@@ -90,7 +91,7 @@ async function statusOf(
   } catch (error) {
     const notFound = error instanceof Error && "code" in error && error.code === "ENOENT";
     tell(
-      `cannot run ${program}: ${notFound ? "it is not found on the PATH" : String(error)}: correct what follows "--"`,
+      `cannot run ${program}: ${notFound ? "it is not found on the PATH" : messageOf(error)}: correct what follows "--"`,
     );
     return notFound ? STATUS_NOT_FOUND : STATUS_NOT_RUNNABLE;
   }
