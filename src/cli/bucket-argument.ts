@@ -45,9 +45,11 @@ export function parseBucket(argument: string, prefixOption: string | undefined):
 
 function nameOf(word: string): string {
   if (word.includes("/")) {
+    const [, bucket = "", path = ""] = /^(?:s3:\/\/)?([\w.-]{3,})\/(.*)$/is.exec(word) ?? [];
+    const orUri = bucket && `; a prefix is written s3://${bucket}/${path}`;
     throw new CliError(
       "usage",
-      `"${word}" is not a bucket name but looks like a path: the bucket comes first, ${USAGE}`,
+      `"${word}" is not a bucket name but looks like a path: the bucket comes first, ${USAGE}${orUri}`,
     );
   }
   try {

@@ -25,6 +25,8 @@ const HELPER_TABLE = {
     repeatable: true,
   },
   type: { short: "t", group: MOUNT_8, help: "Type of the file system.", value: text },
+  help: { short: "h", group: MOUNT_8, help: "Of a person who calls it by this name." },
+  version: { short: "V", group: MOUNT_8, help: "The same." },
 } as const satisfies OptionTable;
 
 const NAME = /^mount\.[^/]+$/;
@@ -43,6 +45,8 @@ export interface HelperRequest {
 /** Reads what mount(8) asks for, or throws a usage error. */
 export function parseHelperArguments(given: readonly string[]): HelperRequest {
   const { positionals, values } = parseCommandLine(HELPER_TABLE, given, "mount-s3-ts --help");
+  if (values.help) return { args: ["--help"], fake: false };
+  if (values.version) return { args: ["--version"], fake: false };
   const options = values.options.flat();
   const wanted = values.sloppy ? options.filter(isKnown) : options;
   return { args: [...wanted, "--", ...positionals], fake: values.fake };

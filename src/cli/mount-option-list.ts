@@ -23,7 +23,8 @@ const FOREGROUND = /^-*(?:f|foreground)$/;
  * @throws RefusedValue
  */
 export function argumentsOfList(list: string): readonly string[] {
-  const options = splitList(list);
+  // A space behind a comma, as people write lists.
+  const options = splitList(list).map((option) => option.trimStart());
   if (options.includes("ro") && options.includes("rw")) {
     throw new RefusedValue('"ro" cannot be combined with "rw": remove one of them');
   }

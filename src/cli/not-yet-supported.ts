@@ -22,7 +22,7 @@ export function refuseNotYetSupported(values: MountValues): void {
   for (const [name, value] of Object.entries(values)) {
     const given = Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
     if (!given || !OPTIONS.has(name)) continue;
-    const shown = typeof value === "string" ? ` ${value}` : "";
+    const shown = value === true ? "" : ` ${String(value)}`;
     throw new CliError("usage", `--${name}${shown} is not yet supported: leave it out`);
   }
 }

@@ -17,7 +17,7 @@ const TTL_SECONDS_MAX = 3_153_600_000;
 const U32_MAX = 0xffff_ffff;
 
 export function text(given: string): string {
-  if (given === "") throw new RefusedValue("it is empty");
+  if (given === "") throw new RefusedValue("it is empty: name a value, or leave the option out");
   return given;
 }
 
@@ -31,27 +31,33 @@ export function choice<Word extends string>(...words: readonly Word[]) {
   return { value, choices: words };
 }
 
-/** A whole number from `min` to `max`; `unit` is for the message, e.g. "seconds". */
+/** Decimal digits, with a plus sign at most before them, as mount-s3 reads numbers; else NaN. */
+function decimal(given: string): number {
+  return /^\+?\d+$/.test(given) ? Number(given) : Number.NaN;
+}
+
+/** A whole number from `min` to `max`; `unit` is for the message, e.g. "seconds", or "". */
 export function wholeNumber(
   unit: string,
   min: number,
   max = Number.MAX_SAFE_INTEGER,
 ): (given: string) => number {
   return (given) => {
-    const number = /^\d+$/.test(given) ? Number(given) : Number.NaN;
+    const number = decimal(given);
     if (number >= min && number <= max) return number;
     const range = max === Number.MAX_SAFE_INTEGER ? `at least ${min}` : `from ${min} to ${max}`;
-    throw new RefusedValue(`it must be a whole number of ${unit}, ${range}`);
+    throw new RefusedValue(`it must be a whole number${unit && ` of ${unit}`}, ${range}`);
   };
 }
 
 /** A user or group id. */
-export const userId = wholeNumber("a user id", 1, U32_MAX);
-export const groupId = wholeNumber("a group id", 1, U32_MAX);
+export const userId = wholeNumber("", 1, U32_MAX);
+export const groupId = wholeNumber("", 1, U32_MAX);
 
 /** Permission bits in octal, at most 0777. */
 export function mode(given: string): number {
-  if (!/^[0-7]+$/.test(given)) throw new RefusedValue("it must be a valid octal number, e.g. 0755");
+  if (!/^\+?[0-7]+$/.test(given))
+    throw new RefusedValue("it must be a valid octal number, e.g. 0755");
   const bits = Number.parseInt(given, 8);
   if (bits > 0o777) {
     throw new RefusedValue("only user/group/other permissions are supported, 0777 at most");
@@ -66,7 +72,7 @@ export function partSize(given: string): number {
     const unit = { k: KIB, m: MIB, g: GIB }[suffix.toLowerCase()] ?? 1;
     throw new RefusedValue(`a part size is a number of bytes: write ${Number(digits) * unit}`);
   }
-  const bytes = /^\d+$/.test(given) ? Number(given) : Number.NaN;
+  const bytes = decimal(given);
   if (bytes >= PART_BYTES_MIN && bytes <= PART_BYTES_MAX) return bytes;
   throw new RefusedValue(
     `a part size is a number of bytes from 5 MiB to 5 GiB (${PART_BYTES_MIN} to ${PART_BYTES_MAX})`,
@@ -75,7 +81,7 @@ export function partSize(given: string): number {
 
 export function metadataTtl(given: string): MetadataTtl {
   if (given === "minimal" || given === "indefinite") return { kind: given };
-  const seconds = /^\d+$/.test(given) ? Number(given) : Number.NaN;
+  const seconds = decimal(given);
   if (!(seconds <= TTL_SECONDS_MAX)) {
     throw new RefusedValue(
       `it must be a number of seconds (${TTL_SECONDS_MAX} at most), "minimal" or "indefinite"`,
@@ -103,12 +109,10 @@ export function kmsKeyArn(given: string): string {
   );
 }
 
-/** What may stand in a header of HTTP. */
+/** What may stand in a header of HTTP; nothing, which adds nothing, too. */
 export function headerText(given: string): string {
-  if (/^[\x20-\x7e]+$/.test(given)) return given;
-  throw new RefusedValue(
-    given === "" ? "it is empty" : "it becomes a part of an HTTP header, which takes ASCII only",
-  );
+  if (/^[\x20-\x7e]*$/.test(given)) return given;
+  throw new RefusedValue("it becomes a part of an HTTP header, which takes ASCII only");
 }
 
 /** An http or https URL without credentials or query. */
@@ -125,9 +129,8 @@ export function endpointUrl(given: string): string {
   return given;
 }
 
-/** A prefix of keys, which names a directory. */
+/** A prefix of keys, which names a directory; "" stands for the whole bucket, as with mount-s3. */
 export function prefix(given: string): string {
-  if (given.endsWith("/")) return given;
-  const remedy = given === "" ? "leave the option out for the whole bucket" : `write ${given}/`;
-  throw new RefusedValue(`a prefix must end with "/": ${remedy}`);
+  if (given === "" || given.endsWith("/")) return given;
+  throw new RefusedValue(`a prefix must end with "/": write ${given}/`);
 }

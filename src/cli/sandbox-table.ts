@@ -20,7 +20,7 @@ const SANDBOX_TABLE = {
     group: SANDBOX,
     help: "Port on 127.0.0.1 to listen on.",
     placeholder: "PORT",
-    value: wholeNumber("a port", 0, 65_535),
+    value: wholeNumber("", 0, 65_535),
     default: "one that is free",
   },
   bucket: {

@@ -137,7 +137,7 @@ function userAgentFor({ readOnly, userAgentPrefix }: MountOptions): string {
     `md/arch#${process.arch}`,
     `md/nodejs#${process.versions.node}`,
   ];
-  if (userAgentPrefix !== undefined) words.unshift(userAgentPrefix);
+  if (userAgentPrefix) words.unshift(userAgentPrefix);
   if (readOnly) words.push("md/mp-readonly");
   return words.join(" ");
 }

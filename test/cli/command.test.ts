@@ -183,6 +183,19 @@ describe("a mount", () => {
     expect(parseMount(argument, "dir").options).toMatchObject({ bucket, prefix });
   });
 
+  test("takes an empty prefix for the whole bucket, and signs in numbers, as mount-s3 does", () => {
+    const { options } = parseMount(
+      "bucket",
+      "dir",
+      "--prefix",
+      "",
+      "--uid=+5",
+      "--dir-mode",
+      "+700",
+    );
+    expect(options).toMatchObject({ prefix: "", uid: 5, dirMode: 0o700 });
+  });
+
   test.each([
     ["minimal", { kind: "minimal" }],
     ["indefinite", { kind: "indefinite" }],
@@ -334,7 +347,6 @@ describe("a mistake in the command line is told in one sentence that names it", 
       [...OK, "--prefix", "a"],
       '--prefix "a" is refused: a prefix must end with "/": write a/',
     ],
-    ["an empty prefix", [...OK, "--prefix", ""], "leave the option out for the whole bucket"],
     [
       "an endpoint without a scheme",
       [...OK, "--endpoint-url", "127.0.0.1:9000"],
@@ -347,11 +359,7 @@ describe("a mistake in the command line is told in one sentence that names it", 
     ],
     ["an endpoint with a user", [...OK, "--endpoint-url", "http://a:b@host"], "without user name"],
     ["an empty region", [...OK, "--region", ""], '--region "" is refused: it is empty'],
-    [
-      "uid 0",
-      [...OK, "--uid", "0"],
-      '--uid "0" is refused: it must be a whole number of a user id, from 1',
-    ],
+    ["uid 0", [...OK, "--uid", "0"], '--uid "0" is refused: it must be a whole number, from 1'],
     ["a negative uid", [...OK, "--uid=-1"], '--uid "-1" is refused'],
     ["a uid that is too large", [...OK, "--uid", "4294967296"], "from 1 to 4294967295"],
     ["a group by name", [...OK, "--gid", "staff"], '--gid "staff" is refused'],

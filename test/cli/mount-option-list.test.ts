@@ -35,6 +35,7 @@ describe("a list of fstab", () => {
     ["defaults,noatime,relatime,exec,async,dev,suid,comment=x", []],
     ["noexec", ["--noexec"]],
     ["ro,,uid=1000", ["--read-only", "--uid=1000"]],
+    ["ro, uid=1000", ["--read-only", "--uid=1000"]],
     [String.raw`prefix=a\,b\\c\"d/,gid=7`, [String.raw`--prefix=a,b\c"d/`, "--gid=7"]],
     ["prefix=a b=c/", ["--prefix=a b=c/"]],
     ["prefix= a/", ["--prefix= a/"]],

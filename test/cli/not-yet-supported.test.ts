@@ -10,7 +10,7 @@ function parse(...args: string[]) {
 }
 
 test.each([
-  [["bucket", "dir", "--bind=eth0"], "--bind is not yet supported: leave it out"],
+  [["bucket", "dir", "--bind=eth0"], "--bind eth0 is not yet supported: leave it out"],
   [["bucket", "dir", "--cache=/c"], "--cache /c is not yet supported: leave it out"],
 ])("%j is refused", (args, message) => {
   expect(() => parse(...args)).toThrow(message);
