@@ -4,6 +4,7 @@
  * what to do.
  */
 
+import { isIP } from "node:net";
 import type { Log } from "../base/log.ts";
 import { createObjectClient, type ObjectClientOptions, S3Error } from "../s3/index.ts";
 import { MountError } from "./error.ts";
@@ -43,7 +44,8 @@ export async function checkAccess(
   return { region };
 }
 
-async function tryListing(
+/** What a listing at `prefix` fails with; undefined when it does not. */
+export async function tryListing(
   options: ObjectClientOptions,
   prefix: string,
 ): Promise<S3Error | undefined> {
@@ -78,10 +80,14 @@ export function remedyFor(failure: S3Error, options: ObjectClientOptions): strin
   if (failure.operation === "Endpoint") {
     return "correct the bucket's name, or leave out the flag that does not go with it";
   }
+  if (failure.operation === "Proxy") return "correct the variable, or unset it";
+  if (failure.operation === "CreateSession" && failure.kind === "rejected") {
+    return `if ${endpoint} has no directory buckets, write --bucket-type general-purpose`;
+  }
   switch (failure.kind) {
     case "no-such-bucket":
     case "not-found":
-      return `is "${options.bucket}" spelled as "aws s3 ls" shows it, and is ${endpoint} the right server?`;
+      return `is "${options.bucket}" spelled as "aws s3 ls" shows it, and is ${endpoint} the right server?${pathStyleHint(options)}`;
     case "access-denied":
       if (failure.operation === "CreateSession") {
         return "these credentials need the permission s3express:CreateSession on this bucket";
@@ -116,12 +122,23 @@ export function remedyFor(failure: S3Error, options: ObjectClientOptions): strin
       if (failure.message.includes("certificate")) {
         return "name the certificates of the authority that vouches for it with --ca-bundle";
       }
-      return `is ${endpoint} up, and reachable from here?`;
+      if (failure.message.includes("through the proxy")) {
+        return "is the proxy right? HTTP_PROXY or HTTPS_PROXY names it, and NO_PROXY the hosts that need none";
+      }
+      return `is ${endpoint} up, and reachable from here?${pathStyleHint(options)}`;
     case "timeout":
       return `is ${endpoint} up, and reachable from here?`;
     case "bad-response":
-      return `is ${endpoint} an S3 server? Its address goes into --endpoint-url, with http:// or https://`;
+      return `is ${endpoint} an S3 server? Its address goes into --endpoint-url, with http:// or https://${pathStyleHint(options)}`;
     default:
       return `what ${endpoint} answered says why`;
   }
+}
+
+/** For servers that do not answer to the name of the bucket as a part of theirs, which most need to be told. */
+function pathStyleHint({ bucket, endpointUrl, forcePathStyle }: ObjectClientOptions): string {
+  if (endpointUrl === undefined || forcePathStyle || !URL.canParse(endpointUrl)) return "";
+  const { host, hostname } = new URL(endpointUrl);
+  if (isIP(hostname.replace(/^\[|\]$/g, "")) !== 0) return "";
+  return ` (asked for as ${bucket}.${host}; with --force-path-style, as ${host}/${bucket})`;
 }

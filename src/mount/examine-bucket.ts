@@ -4,8 +4,14 @@
  */
 
 import { messageOf } from "../base/log.ts";
-import { Examination, type ObjectClientOptions, S3Error, type Trial } from "../s3/index.ts";
-import { remedyFor } from "./bucket-access.ts";
+import {
+  Examination,
+  keyAndEnd,
+  type ObjectClientOptions,
+  S3Error,
+  type Trial,
+} from "../s3/index.ts";
+import { remedyFor, tryListing } from "./bucket-access.ts";
 import type { MountContext } from "./mount-bucket.ts";
 import type { MountOptions } from "./options.ts";
 import { isDirectoryBucket, storeOptions } from "./store-options.ts";
@@ -46,7 +52,25 @@ export async function* examineBucket(
   const server = await serverOf(store);
   yield server;
   const signed = yield* examineCredentials(store, context);
-  if (server.verdict === "good" && signed) yield* examinePermissions(store, options);
+  if (server.verdict !== "good" || !signed) return;
+  if (store.credentials && store.directoryBucket && !store.directoryBucket.withoutSessions) {
+    const session = await sessionOf(store, options);
+    yield session;
+    // What else there is to try needs a session that can write.
+    if (session.verdict === "bad" || options.readOnly) return;
+  }
+  yield* examinePermissions(store, options);
+}
+
+/** The one permission that directory buckets know, tried as a mount does. */
+async function sessionOf(store: ObjectClientOptions, options: MountOptions): Promise<Finding> {
+  const check = "s3express:CreateSession";
+  const failure = await tryListing(store, options.prefix);
+  if (failure !== undefined) {
+    return { check, verdict: "bad", detail: failure.message, remedy: remedyFor(failure, store) };
+  }
+  const mode = options.readOnly ? "ReadOnly" : "ReadWrite";
+  return { check, verdict: "good", detail: `a session of the mode ${mode}, and a listing in it` };
 }
 
 function kindOf(options: MountOptions): string {
@@ -65,7 +89,7 @@ async function serverOf(store: ObjectClientOptions): Promise<Finding> {
     const server = await examination.server();
     return { check: "server", verdict: "good", detail: `${server}, ${region}` };
   } catch (error) {
-    return { check: "server", verdict: "bad", detail: `${messageOf(error)}, ${region}` };
+    return { check: "server", verdict: "bad", detail: `${sentenceOf(error)}, ${region}` };
   } finally {
     examination.close();
   }
@@ -84,10 +108,8 @@ async function* examineCredentials(
   const examination = new Examination(store);
   try {
     const credentials = await store.credentials.get();
-    const { accessKeyId, expiration, source } = credentials;
-    const end = expiration === undefined ? "with no end" : `until ${expiration.toISOString()}`;
-    const key = `the access key that ends in ${accessKeyId.slice(-4)}`;
-    yield { check, verdict: "good", detail: `${key}, ${end}, from ${source}` };
+    const detail = `${keyAndEnd(credentials)}, from ${credentials.source}`;
+    yield { check, verdict: "good", detail };
     // Other servers have no STS, or one that this question is unknown to.
     if (store.endpointUrl !== undefined && !environment["AWS_ENDPOINT_URL_STS"]) return true;
     yield await examination.whose(credentials, environment).then(
@@ -95,13 +117,13 @@ async function* examineCredentials(
       (error: unknown): Finding => ({
         check: "identity",
         verdict: "unknown",
-        detail: messageOf(error),
+        detail: sentenceOf(error),
       }),
     );
     return true;
   } catch (error) {
     const remedy = error instanceof S3Error ? remedyFor(error, store) : undefined;
-    yield { check, verdict: "bad", detail: messageOf(error), remedy };
+    yield { check, verdict: "bad", detail: sentenceOf(error), remedy };
     return false;
   } finally {
     examination.close();
@@ -155,4 +177,9 @@ function findingOf(trial: Trial, store: ObjectClientOptions, options: MountOptio
       ? `leave out --no-sign-request, or allow ${permission} to everybody in the policy of the bucket`
       : `allow ${permission} in the policy of whom the credentials belong to, or of the bucket`;
   return { check, verdict: isVital ? "bad" : "warning", detail: what, remedy };
+}
+
+/** The message of an error of ours says all; of others, that of the cause, too. */
+function sentenceOf(error: unknown): string {
+  return error instanceof S3Error ? error.message : messageOf(error);
 }

@@ -27,6 +27,7 @@ const KIND_OF_CODE: ReadonlyMap<string, S3ErrorKind> = new Map<string, S3ErrorKi
   ["InvalidAccessKeyId", "invalid-credentials"],
   ["SignatureDoesNotMatch", "invalid-credentials"],
   ["InvalidToken", "invalid-credentials"],
+  ["InvalidTokenId", "invalid-credentials"],
   ["InvalidSecurity", "invalid-credentials"],
   ["NotSignedUp", "invalid-credentials"],
   ["ExpiredToken", "expired-credentials"],
@@ -109,7 +110,8 @@ export function errorOfFacts(name: OperationName, facts: AnswerFacts): S3Error {
   const said = plain(facts.message);
   const kind = kindOf(code, status, region, said);
   const where = kind === "wrong-region" && region !== undefined ? `the bucket is in ${region}` : "";
-  const message = where || ADVICE[kind] || said || `the server answered with HTTP ${status}`;
+  const advice = kind === "not-found" && name.key === undefined ? undefined : ADVICE[kind];
+  const message = where || advice || said || `the server answered with HTTP ${status}`;
   return new S3Error(message, {
     kind,
     ...name,

@@ -196,8 +196,17 @@ async function withinTime<T>(answer: Promise<T>): Promise<T> {
 }
 
 /** Which key it is and where it comes from; nothing that signs. */
-function descriptionOf({ accessKeyId, expiration, source }: ExpiringCredentials): string {
+function descriptionOf(credentials: ExpiringCredentials): string {
+  const { source } = credentials;
   const from = source === undefined ? "" : ` from ${source}`;
-  const end = expiration === undefined ? "with no end" : `until ${expiration.toISOString()}`;
-  return `got credentials${from}: the access key that ends in ${accessKeyId.slice(-4)}, ${end}`;
+  return `got credentials${from}: ${keyAndEnd(credentials)}`;
+}
+
+/** "the access key that ends in 8F02, until 2026-11-21T15:44:32.000Z" */
+export function keyAndEnd(credentials: ExpiringCredentials): string {
+  const { accessKeyId, expiration, sessionToken } = credentials;
+  const unknown =
+    sessionToken === undefined ? "with no end" : "with a session token whose end is not told";
+  const end = expiration === undefined ? unknown : `until ${expiration.toISOString()}`;
+  return `the access key that ends in ${accessKeyId.slice(-4)}, ${end}`;
 }

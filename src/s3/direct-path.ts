@@ -190,12 +190,13 @@ function withoutCredentials(
 
 /**
  * S3 says ExpiredToken with status 400 in a body, which the answer to a HEAD has not. MinIO no longer
- * knows the key of a session that has ended.
+ * knows the key of a session that has ended, or its token.
  */
 function mayBeExpired(call: DirectCall, error: S3Error, credentials: Credentials): boolean {
   if (error.kind === "expired-credentials") return true;
   if (credentials.sessionToken === undefined) return false;
-  return error.code === "InvalidAccessKeyId" || (call.method === "HEAD" && error.status === 400);
+  const isUnknown = error.code === "InvalidAccessKeyId" || error.code === "InvalidTokenId";
+  return isUnknown || (call.method === "HEAD" && error.status === 400);
 }
 
 function pathOf(call: DirectCall, target: Target): string {

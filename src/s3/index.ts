@@ -15,7 +15,7 @@ export type { Checksums } from "./body-check.ts";
 export type { Checksum, ChecksumAlgorithm } from "./checksum.ts";
 export { createObjectClient, type ObjectClientOptions } from "./client.ts";
 export { credentialSources } from "./credential-sources.ts";
-export { CachedCredentials } from "./credentials.ts";
+export { CachedCredentials, keyAndEnd } from "./credentials.ts";
 export type { DirectoryBucketOptions } from "./directory-bucket.ts";
 export type { Encryption } from "./encryption.ts";
 export { S3Error, type S3ErrorKind } from "./error.ts";

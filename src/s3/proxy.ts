@@ -5,12 +5,13 @@
 
 import type { Socket } from "node:net";
 
+import { S3Error } from "./error.ts";
 import type { Origin } from "./origin.ts";
 
 /** HTTP_PROXY, HTTPS_PROXY, NO_PROXY and their lower-case twins, which win. Others are ignored. */
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 
-/** The proxy for `origin`, or undefined. Throws a TypeError for a proxy that is no http(s) URL. */
+/** The proxy for `origin`, or undefined. Throws an S3Error for a proxy that is no http(s) URL. */
 export function proxyFor(origin: Origin, environment: ProxyEnvironment): URL | undefined {
   const name = origin.secure ? "https_proxy" : "http_proxy";
   const value = environment[name] ?? environment[name.toUpperCase()] ?? "";
@@ -19,11 +20,17 @@ export function proxyFor(origin: Origin, environment: ProxyEnvironment): URL | u
   if (exceptions.split(",").some((exception) => matches(origin, exception.trim()))) {
     return undefined;
   }
-  const url = new URL(value.includes("://") ? value : `http://${value}`);
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw new TypeError(`${name.toUpperCase()} names a proxy that is not http or https`);
+  try {
+    const url = new URL(value.includes("://") ? value : `http://${value}`);
+    proxyAuthorization(url);
+    if (url.protocol === "http:" || url.protocol === "https:") return url;
+  } catch {
+    // Answered below. What the URL parser says would repeat the password in it.
   }
-  return url;
+  throw new S3Error(
+    `what ${name.toUpperCase()} holds is no proxy of http or https, which is written http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with % before each sign that is none of a URL`,
+    { kind: "rejected", operation: "Proxy" },
+  );
 }
 
 /** "*", a host, a domain with or without its leading dot, each with or without ":port". */

@@ -223,6 +223,19 @@ test("STS tells whose the credentials are", async () => {
   ]);
 });
 
+test("a server without directory buckets is found to have none, as by a mount", async () => {
+  const { accessKeyId, secretAccessKey } = roles.minio.endpoint;
+  const env = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+  const finished = await doctor([BUCKET, "--bucket-type=directory", "--json"], env);
+  expect(findingsOf(finished).get("s3express:CreateSession")).toMatchObject({
+    verdict: "bad",
+    detail: expect.stringContaining("CreateSession failed"),
+    remedy: expect.stringContaining("--bucket-type general-purpose"),
+  });
+  expect(verdictsOf(finished)).toEqual({});
+  expect(finished.code).toBe(1);
+});
+
 test("a directory that will not do, and a server that is not there, are told", async () => {
   const finished = await doctor([
     BUCKET,
@@ -241,12 +254,16 @@ test("a directory that will not do, and a server that is not there, are told", a
     "--endpoint-url=http://127.0.0.1:1",
     "--json",
   ];
-  const alone = await run(process.execPath, [commandLine, ...nobody], {
-    env: environmentFor(roles.minio.endpoint),
-  });
+  const env = environmentFor(roles.minio.endpoint);
+  const alone = await run(process.execPath, [commandLine, ...nobody], { env });
   expect(findingsOf(alone).get("s3:ListBucket")).toMatchObject({
     verdict: "bad",
     remedy: expect.stringContaining("is http://127.0.0.1:1 up"),
   });
   expect(alone.code).toBe(1);
+  const byName = ["doctor", BUCKET, "--no-sign-request", "--endpoint-url=http://localhost:1"];
+  const named = await run(process.execPath, [commandLine, ...byName], { env });
+  expect(named.stdout).toContain(
+    "(asked for as clinic.localhost:1; with --force-path-style, as localhost:1/clinic)",
+  );
 });

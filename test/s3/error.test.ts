@@ -16,6 +16,7 @@ const TABLE = [
   [403, "AccessDenied", "access-denied"],
   [403, "InvalidAccessKeyId", "invalid-credentials"],
   [403, "SignatureDoesNotMatch", "invalid-credentials"],
+  [403, "InvalidTokenId", "invalid-credentials"],
   [400, "ExpiredToken", "expired-credentials"],
   [412, "PreconditionFailed", "precondition-failed"],
   [409, "ConditionalRequestConflict", "server-error"],

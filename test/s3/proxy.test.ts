@@ -197,7 +197,12 @@ describeBoth("a proxy", () => {
     expect(proxyFor(https, environment)?.host).toBe(host);
   });
 
-  test("that is no http URL is refused", () => {
-    expect(() => proxyFor(https, { HTTPS_PROXY: "socks5://p:1" })).toThrow(TypeError);
-  });
+  test.each(["socks5://u:secret@p:1", "http://u:secret@@p:port", "http://u:secret%er@p:1"])(
+    "that is no http URL is refused, and not repeated: %s",
+    (value) => {
+      const refused = () => proxyFor(https, { HTTPS_PROXY: value });
+      expect(refused).toThrow(/^Proxy failed: what HTTPS_PROXY holds is no proxy .*HOST:PORT/);
+      expect(refused).not.toThrow(/secret/);
+    },
+  );
 });

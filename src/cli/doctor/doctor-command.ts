@@ -44,8 +44,9 @@ export async function runDoctor(
 }
 
 function lineOf({ check, detail, remedy, verdict }: Finding): string {
-  const advice = remedy === undefined ? "" : `\n${" ".repeat(MARKS.good.length)}  -> ${remedy}`;
-  return `${withoutControls(`${MARKS[verdict]}  ${check}: ${detail}`)}${withoutControls(advice)}\n`;
+  const advice =
+    remedy === undefined ? "" : `${" ".repeat(MARKS.good.length)}  -> ${onOneLine(remedy)}\n`;
+  return `${MARKS[verdict]}  ${check}: ${onOneLine(detail)}\n${advice}`;
 }
 
 function summaryOf(failed: number, warnings: number, hasBucket: boolean): string {
@@ -55,6 +56,9 @@ function summaryOf(failed: number, warnings: number, hasBucket: boolean): string
 }
 
 /** What servers say is printed, and a terminal obeys what it is sent. */
-function withoutControls(text: string): string {
-  return text.replace(/[^\P{Cc}\n]/gu, "?");
+function onOneLine(text: string): string {
+  return text
+    .trim()
+    .replace(/\s+/g, " ")
+    .replace(/\p{Cc}/gu, "?");
 }

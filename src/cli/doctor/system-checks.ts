@@ -7,6 +7,7 @@ import { messageOf } from "../../base/log.ts";
 import { MIB } from "../../base/sizes.ts";
 import { defaultMemoryTarget, type Finding } from "../../mount/index.ts";
 import { addon } from "../../native/index.ts";
+import { CliError } from "../error.ts";
 import { checkMountPoint } from "../mount-point.ts";
 
 /** Its FUSE protocol is the oldest that the mount speaks. */
@@ -125,7 +126,12 @@ function checkDirectory(directory: string): Finding {
       detail: `${directory} is there, and nothing is mounted on it`,
     };
   } catch (error) {
-    return { check, verdict: "bad", detail: messageOf(error) };
+    // Its message has the remedy, and says what the cause does.
+    return {
+      check,
+      verdict: "bad",
+      detail: error instanceof CliError ? error.message : messageOf(error),
+    };
   }
 }
 
