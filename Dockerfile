@@ -18,7 +18,8 @@ RUN npm pack --pack-destination /tmp \
   && tar -xzf /tmp/mount-s3-ts-*.tgz --strip-components 1 -C /opt/mount-s3-ts \
   && cp package-lock.json /opt/mount-s3-ts \
   && cd /opt/mount-s3-ts \
-  && npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+  && npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
+  && node scripts/cache-code.mjs
 
 FROM ${NODE_IMAGE}
 RUN apt-get update \

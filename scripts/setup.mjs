@@ -228,6 +228,7 @@ async function compile(runner, { config, source, output }, afterwards = () => {}
     "tsconfig.json",
     "package-lock.json",
     "scripts/bundle.mjs",
+    "scripts/cache-code.mjs",
     "scripts/man-page.mjs",
   ];
   const stamp = join(output, ".setup-stamp");
@@ -248,6 +249,7 @@ async function compile(runner, { config, source, output }, afterwards = () => {}
 async function bundle(runner) {
   const remedy = "The sources cannot be bundled: see the messages above.";
   await runner.run(process.execPath, ["scripts/bundle.mjs"], remedy);
+  await runner.run(process.execPath, ["scripts/cache-code.mjs"], remedy);
   await runner.run(process.execPath, ["scripts/man-page.mjs"], remedy);
 }
 

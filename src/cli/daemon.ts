@@ -62,4 +62,4 @@ async function runDaemon(): Promise<number> {
   }
 }
 
-process.exit(await runDaemon());
+void runDaemon().then((status) => process.exit(status));

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The program `mount-s3-ts`. This file decides what the first word asks for and turns every outcome
  * into output and an exit status; whatever is heavy is loaded only by the command that needs it.
@@ -135,10 +134,11 @@ function checkNode(): void {
 }
 
 const [, programPath = "", ...args] = process.argv;
-try {
-  process.exit(await main(programPath, args));
-} catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`mount-s3-ts: ${message.replace(/\s*\n\s*/g, " ")}\n`);
-  process.exit(exitStatusOf(error));
-}
+main(programPath, args).then(
+  (status) => process.exit(status),
+  (error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`mount-s3-ts: ${message.replace(/\s*\n\s*/g, " ")}\n`);
+    process.exit(exitStatusOf(error));
+  },
+);

@@ -3,16 +3,19 @@
  * All looks are bounded in time, and off the event loop: another mount may be there, and hang.
  */
 
-import type { Stats } from "node:fs";
-import { realpath, stat } from "node:fs/promises";
+import { stat as lookUp, realpath as resolveLinks, type Stats } from "node:fs";
 import { resolve } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 
 import { messageOf } from "../base/log.ts";
 import { findMount, type MountInfo } from "../base/mountinfo.ts";
 import { FuseError } from "./error.ts";
 
 const LOOK_TIMEOUT_MS = 5000;
+
+// Those of node:fs/promises bring a dozen modules of Node along, which nothing else needs so early.
+const stat = promisify(lookUp);
+const realpath = promisify(resolveLinks.native);
 
 /**
  * The path of `directory` without links, which can be mounted on.
@@ -77,16 +80,16 @@ function explain(path: string, error: unknown): FuseError {
 }
 
 async function bounded<T>(look: Promise<T>): Promise<T> {
-  const timeout = new AbortController();
-  const { signal } = timeout;
-  const late = delay(LOOK_TIMEOUT_MS, undefined, { signal }).then(() => {
-    throw new Error(`no answer within ${LOOK_TIMEOUT_MS / 1000} s`);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`no answer within ${LOOK_TIMEOUT_MS / 1000} s`));
+    }, LOOK_TIMEOUT_MS);
   });
   try {
     return await Promise.race([look, late]);
   } finally {
-    timeout.abort();
-    late.catch(() => {});
+    clearTimeout(timer);
   }
 }
 

@@ -3,7 +3,7 @@
  * a descriptor that `serve` is to serve; until it does, whoever touches the directory waits.
  */
 
-import { readFile, writeFile } from "node:fs/promises";
+import { readFileSync, writeFileSync } from "node:fs";
 
 import { assert } from "../base/assert.ts";
 import { EINVAL, EPERM } from "../base/errno.ts";
@@ -120,16 +120,16 @@ export class MountPoint {
    * read costs a third less, and with two it takes 7 % less time. Call it when the session is initialized: INIT lowers the value again.
    * Only root may, so it is tried and no more. Returns the KiB in effect, undefined if unknown.
    */
-  async raiseReadAhead(): Promise<number | undefined> {
+  raiseReadAhead(): number | undefined {
     if (this.device === undefined) return undefined;
     const path = `/sys/class/bdi/${this.device}/read_ahead_kb`;
     try {
-      await writeFile(path, String(READ_AHEAD_KIB));
+      writeFileSync(path, String(READ_AHEAD_KIB));
     } catch (error) {
       this.#log.debug(`the kernel's read-ahead stays as it is: ${messageOf(error)}`);
     }
     try {
-      const kib = Number.parseInt(await readFile(path, "latin1"), 10);
+      const kib = Number.parseInt(readFileSync(path, "latin1"), 10);
       this.#log.debug(`the kernel reads ahead by ${kib} KiB`);
       return kib;
     } catch {

@@ -109,7 +109,7 @@ async function startNative(
   });
   try {
     await session.initialized;
-    await mountPoint.raiseReadAhead();
+    mountPoint.raiseReadAhead();
   } catch (error) {
     await mountPoint.unmount();
     session.close();

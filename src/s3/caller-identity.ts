@@ -13,7 +13,6 @@ import type { Transport } from "./transport.ts";
 import { textOf } from "./xml.ts";
 
 const OPERATION = "GetCallerIdentity";
-const EMPTY_PAYLOAD = createHash("sha256").digest("hex");
 
 /** Where STS is: as AWS_ENDPOINT_URL_STS says, or Amazon's own of the region. */
 export function stsEndpoint(environment: Environment, region: string): URL {
@@ -36,7 +35,8 @@ export async function callerIdentity(
   if (credentials.sessionToken !== undefined) {
     headers["x-amz-security-token"] = credentials.sessionToken;
   }
-  const parts = { method: "GET", path, query, headers, payload: EMPTY_PAYLOAD, timestamp };
+  const payload = createHash("sha256").digest("hex");
+  const parts = { method: "GET", path, query, headers, payload, timestamp };
   const authorization = new Signer({ region, service: "sts" }).authorization(credentials, parts);
   const response = await transport.send({
     operation: OPERATION,

@@ -13,7 +13,7 @@ import type { TlsContext } from "../native/index.ts";
 import type { ByteStream, StreamOwner } from "./byte-stream.ts";
 import { NativeStream, type WireMaker } from "./native-stream.ts";
 import { NodeStream, onreadFor } from "./node-stream.ts";
-import { type Origin, originOf } from "./origin.ts";
+import { isAddress, type Origin, originOf } from "./origin.ts";
 import { openTunnel } from "./proxy.ts";
 import { defaultTrust, type NodeEnvironment } from "./trust.ts";
 
@@ -37,7 +37,7 @@ export class ConnectTimeoutError extends Error {
  * Node's own list, but AES with 128 bits before that with 256, which costs both ends a third more and
  * which nobody can break either.
  */
-const CIPHERS = `TLS_AES_128_GCM_SHA256:${tls.DEFAULT_CIPHERS}`;
+const ciphers = (): string => `TLS_AES_128_GCM_SHA256:${tls.DEFAULT_CIPHERS}`;
 
 export class Dialer {
   readonly #route: Route;
@@ -133,7 +133,7 @@ export class Dialer {
       secureContext: this.#nodeContext,
       rejectUnauthorized: true,
       // A server name is never an address (RFC 6066).
-      ...(net.isIP(host) === 0 ? { servername: host } : {}),
+      ...(isAddress(host) ? {} : { servername: host }),
       ALPNProtocols: ["http/1.1"],
     };
   }
@@ -152,13 +152,13 @@ export class Dialer {
         : { certificates: [caBundle], system: false };
     // Whoever starts Node with --tls-max-v1.2 has a reason, for which Node's sockets will do.
     if (trust === undefined || tls.DEFAULT_MAX_VERSION !== "TLSv1.3") return undefined;
-    const ciphers = CIPHERS.split(":");
+    const names = ciphers().split(":");
     const isSuite = (name: string): boolean => name.startsWith("TLS_");
     return wires.openTlsContext(
       trust.certificates,
       trust.system,
-      ciphers.filter(isSuite).join(":"),
-      ciphers.filter((name) => !isSuite(name)).join(":"),
+      names.filter(isSuite).join(":"),
+      names.filter((name) => !isSuite(name)).join(":"),
     );
   }
 }
@@ -176,7 +176,7 @@ type TlsOptions = tls.ConnectionOptions & { onread?: OnReadOpts; noDelay: boolea
 
 function secureContext({ caBundle }: Route): tls.SecureContext {
   return tls.createSecureContext({
-    ciphers: CIPHERS,
+    ciphers: ciphers(),
     minVersion: "TLSv1.2",
     ...(caBundle === undefined ? {} : { ca: caBundle }),
   });
@@ -186,7 +186,12 @@ function secureContext({ caBundle }: Route): tls.SecureContext {
 function descriptorOf(socket: Socket): number | undefined {
   const handle: unknown = Reflect.get(socket, "_handle");
   const fd: unknown = typeof handle === "object" && handle !== null && Reflect.get(handle, "fd");
-  return typeof fd === "number" && fd >= 0 && !(socket instanceof tls.TLSSocket) ? fd : undefined;
+  return typeof fd === "number" && fd >= 0 && !isEncrypted(socket) ? fd : undefined;
+}
+
+/** As Node's TLS sockets say of themselves; plain ones need no module of TLS. */
+function isEncrypted(socket: Socket): boolean {
+  return Reflect.get(socket, "encrypted") === true;
 }
 
 /** A socket of which Node reads nothing. */

@@ -88,10 +88,16 @@ let stamped = { second: Number.NaN, timestamp: "" };
 export function timestampOf(timeMs: number): string {
   const second = Math.floor(timeMs / 1000);
   if (second !== stamped.second) {
-    const timestamp = `${new Date(timeMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, "")}Z`;
-    stamped = { second, timestamp };
+    stamped = { second, timestamp: formatted(new Date(timeMs)) };
   }
   return stamped.timestamp;
+}
+
+/** As YYYYMMDDTHHMMSSZ, and without toISOString(), which loads the local time zone at its first call. */
+function formatted(time: Date): string {
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const day = `${time.getUTCFullYear()}${two(time.getUTCMonth() + 1)}${two(time.getUTCDate())}`;
+  return `${day}T${two(time.getUTCHours())}${two(time.getUTCMinutes())}${two(time.getUTCSeconds())}Z`;
 }
 
 const PLAIN_KEY = /^[A-Za-z0-9._~/-]*$/;

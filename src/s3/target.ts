@@ -5,10 +5,8 @@
  * need not be loaded (130 ms) before the mount is up; all other cases are left to the SDK's rules.
  */
 
-import { isIP } from "node:net";
-
 import { S3Error } from "./error.ts";
-import { type Origin, originOf } from "./origin.ts";
+import { isAddress, type Origin, originOf } from "./origin.ts";
 import type { SigningScope } from "./signer.ts";
 
 export interface Target {
@@ -39,8 +37,8 @@ export function targetAt(
   // A certificate for *.host does not cover two labels, so that a dot in the bucket needs plain http.
   const hostable = origin.secure
     ? HOST_LABEL.test(bucket)
-    : bucket.split(".").every((label) => HOST_LABEL.test(label)) && isIP(bucket) === 0;
-  if (forcePathStyle || isIP(origin.host) !== 0 || !hostable) {
+    : bucket.split(".").every((label) => HOST_LABEL.test(label)) && !isAddress(bucket);
+  if (forcePathStyle || isAddress(origin.host) || !hostable) {
     return { origin, basePath: `${path}/${encodeURIComponent(bucket)}`, scope };
   }
   return { origin: { ...origin, host: `${bucket}.${origin.host}` }, basePath: path, scope };

@@ -87,7 +87,7 @@ describe("mounting as root", () => {
     const mounted = await mount();
     await mounted.unmount();
     expect(addon.unmount).not.toHaveBeenCalled();
-    expect(await mounted.raiseReadAhead()).toBeUndefined();
+    expect(mounted.raiseReadAhead()).toBeUndefined();
   });
 });
 

@@ -6,7 +6,6 @@
 import { constants } from "node:fs";
 import { type FileHandle, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import pLimit from "p-limit";
 import { KIB, MIB } from "../../base/sizes.ts";
 
 /** What is to be done with files of the given names in one directory. */
@@ -43,6 +42,7 @@ const RANDOM_READ_BYTES = 128 * KIB;
 export const AT_ONCE_MAX = 16;
 
 export async function carryOut(load: Load, directory: string): Promise<LoadOutcome> {
+  const { default: pLimit } = await import("p-limit");
   const pathOf = (name: string): string => join(directory, name);
   const times: number[] = [];
   const timed = async (work: () => Promise<number>): Promise<number> => {

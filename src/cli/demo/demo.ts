@@ -8,7 +8,6 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pLimit from "p-limit";
 import { CliError } from "../error.ts";
 import { mountAndList, readEverything, refuseRename, unmountAndCheck, writeFiles } from "./acts.ts";
 import { BucketView } from "./bucket-view.ts";
@@ -101,6 +100,7 @@ async function load(stage: Stage, view: BucketView, data: DataSet): Promise<void
   const loadedBytes = new Map<string, number>();
   let sumBytes = 0;
   const startMs = performance.now();
+  const { default: pLimit } = await import("p-limit");
   const limit = pLimit(LOADS_AT_ONCE);
   await limit.map(objects, ({ key, bytes }) =>
     view.load(key, bytes, (byteCount) => {

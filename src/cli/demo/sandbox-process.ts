@@ -35,9 +35,7 @@ function tell(message: SandboxMessage): void {
   process.send?.(message);
 }
 
-const bucket = process.env["DEMO_BUCKET"] ?? "";
-
-try {
+async function serve(bucket: string): Promise<void> {
   const sandbox = await createSandbox({
     checksums: addonOrPortable(),
     buckets: [bucket],
@@ -61,7 +59,9 @@ try {
   process.on("SIGINT", () => {});
   process.on("disconnect", () => process.exit(0));
   tell({ kind: "listening", url: sandbox.url });
-} catch (error) {
+}
+
+serve(process.env["DEMO_BUCKET"] ?? "").catch((error: unknown) => {
   tell({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
   process.exit(1);
-}
+});
