@@ -227,7 +227,7 @@ describe("what a listing costs", () => {
     for (let i = 0; i < 100_000; i++) setup.bucket.store(padded(i));
     const { fh } = await setup.fs.opendir(ROOT);
     let count = 0;
-    const startedAtMs = performance.now();
+    const start = process.cpuUsage();
     for (let offset = 0, last = -1; offset !== last; ) {
       last = offset;
       let inReply = 0;
@@ -242,7 +242,8 @@ describe("what a listing costs", () => {
       });
     }
     expect(count).toBe(100_002);
-    expect(performance.now() - startedAtMs).toBeLessThan(5000);
+    const { user, system } = process.cpuUsage(start);
+    expect((user + system) / 1000).toBeLessThan(5000);
     expect(setup.fs.gauges().rememberedInodes).toBeLessThan(40_000);
   });
 });

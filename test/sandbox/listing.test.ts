@@ -9,6 +9,12 @@ import { BUCKET, minio, sdk, send, startSandbox } from "./endpoint.ts";
 
 const Bucket = BUCKET;
 
+/** What this process has used of a processor, which a busy machine does not add to. */
+function cpuMsSince(start: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1000;
+}
+
 function sortedKeys(keys: Iterable<string>): SortedKeys {
   const sorted = new SortedKeys();
   for (const key of new Set(keys)) sorted.add(key);
@@ -117,14 +123,14 @@ describe("pages", () => {
     // The first look sorts what was added.
     await list();
     const timed = async () => {
-      const startMs = performance.now();
+      const start = process.cpuUsage();
       const top = await list();
       expect(top.body.toString().match(/<CommonPrefixes>/g)).toHaveLength(10);
-      return performance.now() - startMs;
+      return cpuMsSince(start);
     };
-    // Ten binary searches: hardly more than the exchange itself, which a busy machine delays.
+    // Ten binary searches: hardly more than the exchange itself.
     await expect.poll(timed).toBeLessThan(100);
-    const walkStartMs = performance.now();
+    const walkStart = process.cpuUsage();
     let token: string | undefined;
     let count = 0;
     do {
@@ -134,7 +140,7 @@ describe("pages", () => {
       token = /<NextContinuationToken>(.*)<\/NextContinuationToken>/.exec(page)?.[1];
     } while (token !== undefined);
     expect(count).toBe(100_001);
-    expect(performance.now() - walkStartMs).toBeLessThan(10_000);
+    expect(cpuMsSince(walkStart)).toBeLessThan(10_000);
   });
 });
 

@@ -32,20 +32,17 @@ import { sizesScenarios } from "./sizes.ts";
 import { uploadingScenarios } from "./uploading.ts";
 import { writingScenarios } from "./writing.ts";
 
-export const scenarios: readonly Scenario[] = [
-  ...readingScenarios,
+/** Of all scenarios those that the kind of bucket could make fail: names, versions and answers, not the bytes of files. */
+export const onAnyBucket: readonly Scenario[] = [
   ...consistencyScenarios,
   ...cachingScenarios,
   ...costsScenarios,
-  ...fetchingAheadScenarios,
   ...namesScenarios,
   ...shadowingScenarios,
   ...listingScenarios,
   ...listingAheadScenarios,
   ...openingScenarios,
-  ...writingScenarios,
   ...uploadingScenarios,
-  ...sizesScenarios,
   ...overwritingScenarios,
   ...directoriesScenarios,
   ...removingScenarios,
@@ -58,6 +55,14 @@ export const scenarios: readonly Scenario[] = [
   ...archivedScenarios,
   ...failingScenarios,
   ...endingScenarios,
+];
+
+export const scenarios: readonly Scenario[] = [
+  ...onAnyBucket,
+  ...readingScenarios,
+  ...fetchingAheadScenarios,
+  ...writingScenarios,
+  ...sizesScenarios,
 ];
 
 /** What only directory buckets do. */
