@@ -6,7 +6,12 @@
 
 import type { AwsCredentialIdentity, Logger } from "@smithy/types";
 import type { Log } from "../base/log.ts";
-import type { CredentialsProvider, ExpiringCredentials } from "./credentials.ts";
+import {
+  ANSWER_MS,
+  type CredentialsProvider,
+  type ExpiringCredentials,
+  withinTime,
+} from "./credentials.ts";
 import { S3Error } from "./error.ts";
 import { type Profile, readProfile } from "./profile.ts";
 import type { ProxyEnvironment } from "./proxy.ts";
@@ -31,12 +36,15 @@ export interface SourceOptions {
 /** What all of this is called in messages. */
 const OPERATION = "GetCredentials";
 const REASON_LENGTH_MAX = 300;
+/** The first answer is one that a mount waits for: less than a person is kept waiting for that. */
+const FIRST_ANSWER_MS = 20_000;
 
 /** What the sources are asked with. */
 interface Inquiry extends SourceOptions {
   readonly readProfile: () => Promise<Profile>;
   /** How the SDK reaches STS and IAM Identity Center: as everything else is reached. */
   readonly services: ServiceSettings;
+  readonly limitMs: number;
 }
 
 interface Source {
@@ -109,14 +117,18 @@ export function credentialSources(options: SourceOptions): CredentialsProvider {
   const { profile } = options;
   const sources =
     profile === undefined ? SOURCES : SOURCES.filter(({ name }) => name === "profile");
+  let limitMs = FIRST_ANSWER_MS;
   return async () => {
     const transport = transportFor(options);
     try {
-      return await askInTurn(sources, {
+      const credentials = await askInTurn(sources, {
         ...options,
         readProfile: memoised(() => readProfile(options.environment, profile)),
         services: serviceSettings(options, transport),
+        limitMs,
       });
+      limitMs = ANSWER_MS;
+      return credentials;
     } finally {
       transport.close();
     }
@@ -143,7 +155,8 @@ async function askInTurn(
       continue;
     }
     try {
-      const { accessKeyId, expiration, secretAccessKey, sessionToken } = await source.ask(inquiry);
+      const answer = await withinTime(source.ask(inquiry), inquiry.limitMs);
+      const { accessKeyId, expiration, secretAccessKey, sessionToken } = answer;
       return {
         accessKeyId,
         secretAccessKey,

@@ -38,7 +38,7 @@ const REFUSAL_MS = 30_000;
 /** What ends before it is given is tried all the same: the clock of this machine may be wrong. */
 const STRANGE_LIFE_MS = 60_000;
 /** A program that gives credentials may have to ask somebody. */
-const ANSWER_MS = 60_000;
+export const ANSWER_MS = 60_000;
 
 /** Whatever a provider fails with. */
 function failureOf(error: unknown): S3Error {
@@ -123,7 +123,7 @@ export class CachedCredentials {
 
   async #ask(): Promise<ExpiringCredentials> {
     try {
-      const credentials = await withinTime(this.#provider());
+      const credentials = await withinTime(this.#provider(), ANSWER_MS);
       this.#hold(credentials);
       return credentials;
     } catch (error) {
@@ -182,11 +182,11 @@ export class CachedCredentials {
 }
 
 /** No source keeps requests waiting for ever. */
-async function withinTime<T>(answer: Promise<T>): Promise<T> {
+export async function withinTime<T>(answer: Promise<T>, limitMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
-    const late = new Error(`the source of credentials did not answer within ${ANSWER_MS / 1000} s`);
-    timer = setTimeout(() => reject(late), ANSWER_MS).unref();
+    const late = new Error(`no answer within ${limitMs / 1000} s`);
+    timer = setTimeout(() => reject(late), limitMs).unref();
   });
   try {
     return await Promise.race([answer, limit]);

@@ -9,7 +9,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { succeed } from "../rigs/child.ts";
 import { CredentialSurroundings } from "../rigs/credential-surroundings.ts";
 import {
@@ -199,6 +199,19 @@ describe("a profile", () => {
     const message = await around.refusal("p");
     expect(message).toContain("credential_process failed: log in first");
     expect(message).not.toContain("hunter2");
+  });
+
+  test("whose credential_process hangs is named before a mount gives up", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    // Ends with this process, whose pipe it reads.
+    around.write("config", "[profile p]", "credential_process = cat");
+    const refusal = around.refusal("p");
+    await expect.poll(() => vi.getTimerCount()).toBe(1);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(await refusal).toContain('the profile "p" gave none: no answer within 20 s');
   });
 });
 
