@@ -30,7 +30,7 @@ async function start(
   options: SandboxCommandOptions,
   credentials: Credentials | "anonymous",
 ): Promise<Sandbox> {
-  const { directory, bytesPerSecond } = options;
+  const { bytesPerSecond, directory, sessionMs } = options;
   try {
     return await createSandbox({
       checksums: addonOrPortable(),
@@ -42,6 +42,7 @@ async function start(
         firstByteMs: options.latencyMs,
         discard: options.discard,
         ...(bytesPerSecond !== undefined && { bytesPerSecond }),
+        ...(sessionMs !== undefined && { sessionMs }),
       },
     });
   } catch (error) {

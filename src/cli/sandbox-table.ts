@@ -54,6 +54,13 @@ const SANDBOX_TABLE = {
     value: wholeNumber("MiB per second", 1, 1_000_000),
     default: "unlimited",
   },
+  "session-seconds": {
+    group: BEHAVIOUR,
+    help: "How long sessions of directory buckets last.",
+    placeholder: "SECONDS",
+    value: wholeNumber("seconds", 1, 300),
+    default: "300",
+  },
   discard: {
     group: BEHAVIOUR,
     help: "Forget the bytes of what is uploaded and keep only sizes and checksums.",
@@ -77,6 +84,10 @@ export const SANDBOX_PAGE: CommandPage = {
         "A fixed port, two buckets, objects kept on disk",
       ],
       ["mount-s3-ts sandbox --latency-ms 20 --bandwidth 100", "As slow as a bucket far away"],
+      [
+        "mount-s3-ts sandbox --bucket data--use1-az4--x-s3 --session-seconds 5",
+        "A directory bucket of S3 Express One Zone, whose sessions end soon",
+      ],
     ],
   },
 };
@@ -90,6 +101,8 @@ export interface SandboxCommandOptions {
   readonly anonymous: boolean;
   readonly latencyMs: number;
   readonly bytesPerSecond: number | undefined;
+  /** Of directory buckets. */
+  readonly sessionMs: number | undefined;
   readonly discard: boolean;
 }
 
@@ -113,7 +126,7 @@ export function parseSandboxCommand(
       `the command "sandbox" takes no "${positionals.join(" ")}"; to mount the bucket of that name, write mount-s3-ts s3://sandbox DIRECTORY`,
     );
   }
-  const { bandwidth, directory } = values;
+  const { bandwidth, directory, "session-seconds": sessionSeconds } = values;
   return {
     kind: "sandbox",
     options: {
@@ -123,6 +136,7 @@ export function parseSandboxCommand(
       anonymous: values.anonymous,
       latencyMs: values["latency-ms"] ?? 0,
       bytesPerSecond: bandwidth && bandwidth * MIB,
+      sessionMs: sessionSeconds && sessionSeconds * 1000,
       discard: values.discard,
     },
   };

@@ -253,8 +253,12 @@ describe("commands", () => {
         anonymous: false,
         latencyMs: 0,
         bytesPerSecond: undefined,
+        sessionMs: undefined,
         discard: false,
       },
+    });
+    expect(parse("sandbox", "--session-seconds", "5")).toMatchObject({
+      options: { sessionMs: 5000 },
     });
   });
 });
