@@ -22,6 +22,8 @@ export interface Target {
   readonly environment: Readonly<Record<string, string>>;
   /** Of the job, for those that share the flags of mount-s3. */
   readonly mountFlags: readonly string[];
+  /** Ours tells what memory is in use, when it is asked. */
+  readonly tellsMemory?: boolean;
 }
 
 export interface Contender {
@@ -33,6 +35,8 @@ export interface Contender {
   /** Why it is not measured on a server. */
   readonly notApplicable?: Readonly<Record<string, string>> | undefined;
   readonly command: (target: Target) => readonly string[];
+  /** Whether it can tell what memory is in use. */
+  readonly tellsMemory?: true;
 }
 
 interface Candidate {
@@ -49,6 +53,9 @@ const WITHOUT_SESSIONS = {
 } as const;
 
 const LATE = "stores small files some time after close, not before it";
+
+/** Node's arguments with which ours does so. */
+const TELLING = ["--expose-gc", "--import", new URL("./collect.js", import.meta.url).href];
 
 /** The flags that ours and mount-s3 share. */
 function mountpointArgs(target: Target): readonly string[] {
@@ -137,7 +144,12 @@ export async function findContenders(
       path: ours,
       version: (await run(process.execPath, [ours, "--version"])).trim(),
       note: undefined,
-      command: (target) => [process.execPath, ours, ...mountpointArgs(target)],
+      command: (target) => [
+        process.execPath,
+        ...(target.tellsMemory ? TELLING : []),
+        ...[ours, ...mountpointArgs(target)],
+      ],
+      tellsMemory: true,
     },
   ];
   const folders = [directory ?? "", ...(process.env["PATH"] ?? "").split(delimiter)];

@@ -17,6 +17,7 @@ import { endPrograms } from "./processes.ts";
 import { describeChanges } from "./report/compare.ts";
 import { publish } from "./report/markdown.ts";
 import { renderPage } from "./report/page.ts";
+import { publishScaling } from "./report/scaling.ts";
 import { describeResult, paintFor } from "./report/terminal.ts";
 import { FORMAT, type RecordedSettings, type Result, readResult, writeResult } from "./result.ts";
 import { runCells } from "./runner.ts";
@@ -40,6 +41,7 @@ async function main(): Promise<void> {
     const result = readResult(given.report);
     report(result, given.report);
     if (given.publish) process.stdout.write(`published in ${publish(result)}\n`);
+    if (given.publishScaling) process.stdout.write(`published in ${publishScaling(result)}\n`);
     return;
   }
   const found = await findContenders(PROGRAM, given.dir);

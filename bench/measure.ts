@@ -40,6 +40,7 @@ export async function measureCell(request: CellRequest): Promise<Measurement> {
       caBundle: server.caBundle,
       environment: server.environment,
       mountFlags: job.mountFlags ?? [],
+      tellsMemory: job.asksMemory === true,
     };
     const mounted = await mount(contender, target, request.dropsCaches);
     try {

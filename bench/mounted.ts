@@ -25,6 +25,8 @@ export interface Mounted {
   usage(): Usage;
   /** Memory that is resident now. */
   residentMib(): number;
+  /** Memory that is in use after everything else was collected; undefined where the mount cannot tell. */
+  usedMib(): Promise<number | undefined>;
   unmount(): Promise<void>;
 }
 
@@ -69,11 +71,13 @@ export async function mount(
     }),
   );
   let complaint = "";
+  let told = 0;
   child.on("error", (error) => {
     complaint = error.message;
   });
   child.stderr.on("data", (chunk: Buffer) => {
     complaint = (complaint + chunk.toString()).slice(-2000);
+    told = Number(/collected (\d+)\n/.exec(complaint)?.[1] ?? told);
   });
   const unmount = async (): Promise<void> => {
     if (isMounted(directory)) {
@@ -104,6 +108,14 @@ export async function mount(
     pid,
     usage: () => usageOf(pid),
     residentMib: () => residentMibOf([pid, ...descendantsOf(pid)]),
+    usedMib: async () => {
+      if (!(target.tellsMemory && contender.tellsMemory)) return undefined;
+      complaint = "";
+      told = 0;
+      child.kill("SIGUSR2");
+      await until(`${contender.name} to tell what memory it uses`, () => told > 0);
+      return told / 2 ** 20;
+    },
     unmount,
   };
 }

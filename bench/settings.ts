@@ -64,6 +64,11 @@ export function parseArguments(args: readonly string[]) {
         default: false,
         describe: "with --report: put the table into docs/PERFORMANCE.md",
       },
+      "publish-scaling": {
+        type: "boolean",
+        default: false,
+        describe: "with --report: put curves, costs and soak into docs/SCALING.md",
+      },
       list: { type: "boolean", default: false, describe: "list jobs and contenders, and end" },
     })
     .example("$0", "everything, with whatever is found")

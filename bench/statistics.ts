@@ -3,7 +3,14 @@
  * random comes from a seed, so that the same measurements always give the same report.
  */
 
-import { max, median, min, quantile, sampleWithReplacement } from "simple-statistics";
+import {
+  linearRegression,
+  max,
+  median,
+  min,
+  quantile,
+  sampleWithReplacement,
+} from "simple-statistics";
 
 export interface Summary {
   readonly count: number;
@@ -12,10 +19,20 @@ export interface Summary {
   readonly most: number;
 }
 
+interface Interval {
+  readonly low: number;
+  readonly high: number;
+}
+
 /** A ratio of medians with its 95 % interval, where there are samples enough for one. */
 export interface Ratio {
   readonly value: number;
-  readonly interval: { readonly low: number; readonly high: number } | undefined;
+  readonly interval: Interval | undefined;
+}
+
+/** How steep a line through points is, with its 95 % interval. */
+export interface Trend extends Interval {
+  readonly slope: number;
 }
 
 /** From fewer samples nothing can be said about how much they differ. */
@@ -64,6 +81,33 @@ export function ratioOf(samples: readonly number[], base: readonly number[]): Ra
     return above / below;
   });
   return { value, interval: { low: quantile(drawn, TAIL), high: quantile(drawn, 1 - TAIL) } };
+}
+
+/** Of a series for which a trend is told, blocks of so many keep together. */
+const TREND_BLOCKS = 12;
+
+/**
+ * The slope of the straight line through a series in the order of its x. The interval is that of the block
+ * bootstrap of what the line leaves: neighbours depend on each other, as memory between two collections does.
+ * Undefined where there are too few points.
+ */
+export function trendOf(points: readonly (readonly [x: number, y: number])[]): Trend | undefined {
+  const length = Math.floor(points.length / TREND_BLOCKS);
+  if (length < 2) return undefined;
+  const slopeOf = (ys: readonly number[]): number =>
+    linearRegression(points.map(([x], at) => [x, ys[at] ?? 0])).m;
+  const { b, m } = linearRegression(points.map(([x, y]) => [x, y]));
+  const left = points.map(([x, y]) => y - (m * x + b));
+  const random = seededRandom(points.length);
+  const slopes = Array.from({ length: RESAMPLES }, () => {
+    const drawn: number[] = [];
+    while (drawn.length < points.length) {
+      const from = Math.floor(random() * (left.length - length + 1));
+      drawn.push(...left.slice(from, from + length));
+    }
+    return m + slopeOf(drawn);
+  });
+  return { slope: m, low: quantile(slopes, TAIL), high: quantile(slopes, 1 - TAIL) };
 }
 
 /** Percentiles of `samples`, by their names in the report. */

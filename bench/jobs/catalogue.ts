@@ -48,11 +48,19 @@ const QUICK = [
   "idle-memory",
 ];
 
+/** One job for each kind of work that a mount has, from which its costs are told. */
+const COSTS = [
+  ...["seq-read", "seq-read-tls", "seq-read-16", "seq-write-discard", "seq-write-discard-4"],
+  ...["rand-4k-1", "rand-4k-16", "stat", "ls-l", "small-files", "small-files-16"],
+  ...["create-4k-16@sandbox-discard"],
+];
+
 /** Named selections. */
 export const SETS: Readonly<Record<string, readonly string[]>> = {
   standard: [...ELSEWHERE, ...OWN.map((job) => job.name), ...DISTANT],
   quick: QUICK,
   published: PUBLISHED.map((job) => job.name),
+  costs: COSTS,
   curves: CURVE_POINTS.map((job) => job.name),
 };
 

@@ -7,8 +7,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { timed } from "../processes.ts";
-import type { DataSet, Job, Unit } from "./job.ts";
+import { median } from "simple-statistics";
+import { run, timed } from "../processes.ts";
+import type { Cell, DataSet, Figure, Job, Unit } from "./job.ts";
 import { nameSet } from "./names.ts";
 import { sequentialRead } from "./reading.ts";
 
@@ -17,25 +18,35 @@ const DIRECTORY_SIZES = [100, 1000, 10_000, 100_000, 1_000_000];
 const OPEN_FILES = [1, 10, 100, 1000, 10_000];
 
 const HOLD_PROGRAM = fileURLToPath(new URL("../hold-open.js", import.meta.url));
+const LOOK_UP_PROGRAM = fileURLToPath(new URL("../look-up.js", import.meta.url));
+/** How many are looked up, if there are as many. */
+const LOOKED_UP = 100;
 
 const POINT = { group: "How the cost grows", server: "nginx", writes: false, delayMs: 0 } as const;
 
 export const STREAMS_CURVE = "streams-curve";
 
-/** What each curve shows, by its name; `one` is what grows, where the figure is memory. */
-export const CURVES: Readonly<
-  Record<string, { readonly title: string; readonly x: string; readonly one?: string }>
-> = {
+interface Shown {
+  readonly title: string;
+  readonly x: string;
+  /** What grows, where the figure is memory. */
+  readonly one?: string;
+  /** Bytes that one of them may take. */
+  readonly goal?: number;
+}
+
+/** What each curve shows, by its name. */
+export const CURVES: Readonly<Record<string, Shown>> = {
   [STREAMS_CURVE]: { title: "Throughput of sequential readers", x: "readers" },
   "listing-time": { title: "ls -f of one directory", x: "names" },
   "names-memory": {
     ...{ title: "Memory after ls -l of one directory", x: "names" },
-    one: "a cached name",
+    ...{ one: "a cached name", goal: 400 },
   },
-  "lookup-time": { title: "One stat in a directory that was listed before", x: "names cached" },
+  "lookup-time": { title: "One stat in a directory listed before", x: "names listed" },
   "open-memory": {
     ...{ title: "Memory with open idle files", x: "open files" },
-    one: "an open idle file",
+    ...{ one: "an open idle file", goal: 2048 },
   },
 };
 
@@ -48,18 +59,29 @@ interface Point {
   readonly description: string;
   readonly data: DataSet;
   readonly unit: Unit;
-  readonly value: (cell: Parameters<Job["measure"]>[0]) => Promise<number>;
+  readonly value: (cell: Cell) => Promise<number | MemoryFigure>;
+}
+
+type MemoryFigure = Pick<Figure, "value" | "usedMib">;
+
+/** What is resident, and what of it is in use. */
+async function memoryOf({ mounted }: Cell): Promise<MemoryFigure> {
+  return { value: mounted.residentMib(), usedMib: await mounted.usedMib() };
 }
 
 function point({ curve, x, description, data, unit, value }: Point): Job {
   return {
     ...POINT,
     ...(curve !== "listing-time" && { mountFlags: REMEMBER }),
+    ...(unit === "MiB" && { asksMemory: true }),
     name: `${curve}-${x}`,
     description,
     data: () => [data],
     point: { curve, x },
-    measure: async (cell) => ({ value: await value(cell), unit }),
+    measure: async (cell) => {
+      const measured = await value(cell);
+      return { ...(typeof measured === "number" ? { value: measured } : measured), unit };
+    },
   };
 }
 
@@ -85,24 +107,25 @@ function directoryPoints(names: number): readonly Job[] {
       description: `resident memory after ls -l of ${names} names`,
       data,
       unit: "MiB",
-      value: async ({ mounted }) => {
-        await list(mounted.directory, "-l");
-        return mounted.residentMib();
+      value: async (cell) => {
+        await list(cell.mounted.directory, "-l");
+        return memoryOf(cell);
       },
     }),
     point({
       curve: "lookup-time",
       x: names,
-      description: `stat of 100 names in a directory of ${names} that was listed`,
+      description: `stat of names in a directory of ${names} that was listed, median`,
       data,
       unit: "ms",
       value: async ({ mounted }) => {
         await list(mounted.directory, "-f");
-        const step = Math.max(1, Math.floor(names / 100));
-        const paths = Array.from({ length: 100 }, (_, index) =>
-          join(mounted.directory, data.key((index * step) % names)),
+        const step = Math.max(1, Math.floor(names / LOOKED_UP));
+        const paths = Array.from({ length: Math.min(names, LOOKED_UP) }, (_, index) =>
+          join(mounted.directory, data.key(index * step)),
         );
-        return (1000 * (await timed("stat", ["--format=%s", ...paths]))) / paths.length;
+        const printed = await run(process.execPath, [LOOK_UP_PROGRAM, ...paths]);
+        return median(printed.trim().split("\n").map(Number));
       },
     }),
   ];
@@ -116,18 +139,19 @@ function openPoint(count: number): Job {
     description: `resident memory with ${count} files open and idle`,
     data,
     unit: "MiB",
-    value: async ({ mounted }) => {
+    value: async (cell) => {
+      const { mounted } = cell;
       const folder = join(mounted.directory, data.prefix);
       await timed("ls", ["-f", folder]);
       const holder = spawn(process.execPath, [HOLD_PROGRAM, folder, String(count)], {
         stdio: ["pipe", "pipe", "inherit"],
       });
       const [answer] = await Promise.race([once(holder.stdout, "data"), once(holder, "exit")]);
-      const resident = mounted.residentMib();
+      const memory = await memoryOf(cell);
       holder.stdin.end();
       if (String(answer) !== "held\n") throw new Error(`${count} files could not be held open`);
       if (holder.exitCode === null) await once(holder, "exit");
-      return resident;
+      return memory;
     },
   });
 }

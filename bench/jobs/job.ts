@@ -19,6 +19,8 @@ export interface Figure {
   readonly unit: Unit;
   /** Bytes moved, where CPU per GiB means something. */
   readonly bytes?: number;
+  /** Of `value`, where that is resident memory: what is in use, without what is not yet collected. */
+  readonly usedMib?: number | undefined;
   /** What was done how often, where CPU per operation means something. */
   readonly operations?: number;
   /** Milliseconds by percentile, where single operations were timed. */
@@ -78,6 +80,8 @@ export interface Job {
   readonly delayMs: number;
   /** Further flags for ours and for mount-s3, which share them. */
   readonly mountFlags?: readonly string[];
+  /** Ours is mounted so that it tells what memory is in use. */
+  readonly asksMemory?: true;
   /** Loaded once, before the first cell. */
   readonly data?: (sizes: Sizes) => readonly DataSet[];
   /** Loaded before each cell, below its stem. */

@@ -27,7 +27,7 @@ interface Bars {
   readonly limit?: number;
 }
 
-interface Lines {
+export interface Lines {
   readonly kind: "lines";
   readonly title: string;
   readonly caption: string;
@@ -144,8 +144,14 @@ function streamCharts(result: Result, rows: readonly Row[]): Lines[] {
   );
 }
 
-function curveCharts(result: Result, rows: readonly Row[]): Lines[] {
-  return Object.entries(CURVES).flatMap(([curve, { title, x }]) => [
+/** Of the given curves, or of all. */
+export function curveCharts(
+  result: Result,
+  rows: readonly Row[],
+  curves: readonly string[] = Object.keys(CURVES),
+): Lines[] {
+  const shown = Object.entries(CURVES).filter(([curve]) => curves.includes(curve));
+  return shown.flatMap(([curve, { title, x }]) => [
     ...linesOf(result, rows, { curve, title, x }),
     ...(curve === STREAMS_CURVE ? costsOfStreams(result, rows, x) : []),
   ]);
@@ -228,7 +234,7 @@ function latencyCharts({ jobs, measurements }: Result): Lines[] {
 /** Only where a job lasted long enough to see something. */
 const SECONDS_MIN = 0.3;
 
-function memoryCharts(result: Result): Lines[] {
+export function memoryCharts(result: Result): Lines[] {
   const { measurements } = result;
   return jobsOutsideCurves(result).flatMap(({ name }) => {
     const lines = [...groupBy(measurements, ({ contender }) => contender)].flatMap(

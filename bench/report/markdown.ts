@@ -3,8 +3,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Result } from "../result.ts";
+import { conclusionsOf } from "./conclusions.ts";
 import { formatNumber, formatRatio, formatSpread, formatSureRatio } from "./figures.ts";
-import { describeGrowth } from "./growth.ts";
 import { describeMachine } from "./page.ts";
 import { describeOmission, headerOf, omissionsOf, omittedCells, summariseAll } from "./summary.ts";
 import { warningsOf } from "./terminal.ts";
@@ -43,7 +43,7 @@ function renderFigures(result: Result): string {
     [origin],
     warnings,
     table(result),
-    describeGrowth(result).map((line) => `- ${line}`),
+    conclusionsOf(result).map((line) => `- ${line}`),
     versions,
     omissionsOf(result).map((omission) => `- ${describeOmission(omission)}`),
     failed,

@@ -9,8 +9,8 @@ import { dirname, join } from "node:path";
 import { LIMIT } from "../limit.ts";
 import type { Result } from "../result.ts";
 import { type Chart, sectionsOf } from "./charts.ts";
+import { conclusionsOf } from "./conclusions.ts";
 import { formatNumber, formatRatio, formatSpread, formatSureRatio } from "./figures.ts";
-import { describeGrowth } from "./growth.ts";
 import { METHOD } from "./method.ts";
 import {
   headerOf,
@@ -57,7 +57,7 @@ ${verdicts(rows, settings.baseline)}
 </header>
 <main>
 ${sections.map(({ charts, title }, at) => renderSection(title, charts, at)).join("\n")}
-${growth(result)}
+${conclusions(result)}
 <section><h2>All figures</h2>${renderRows([rows, omittedCells(result)], settings.baseline)}</section>
 ${omissions(result)}
 ${failures(result)}
@@ -156,10 +156,10 @@ function renderRows(
   return `<div class="table" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${[...body, ...plain].join("\n")}</tbody></table></div>`;
 }
 
-function growth(result: Result): string {
-  const lines = describeGrowth(result);
+function conclusions(result: Result): string {
+  const lines = conclusionsOf(result);
   if (lines.length === 0) return "";
-  return `<section class="text"><h2>What one more costs</h2><ul>${lines.map((line) => `<li>${escapeHtml(line)}</li>`).join("")}</ul></section>`;
+  return `<section class="text"><h2>What it comes to</h2><ul>${lines.map((line) => `<li>${escapeHtml(line)}</li>`).join("")}</ul></section>`;
 }
 
 function omissions(result: Result): string {

@@ -18,6 +18,8 @@ export interface Row {
   readonly cpu: Summary;
   readonly cpuIsPerGib: boolean;
   readonly peakMemoryMib: Summary;
+  /** MiB in use, the median, where the value is resident memory and the mount has told. */
+  readonly used: number | undefined;
   /** To the baseline; undefined for the baseline itself, and where it did not finish the job. */
   readonly ratio: Ratio | undefined;
   readonly cpuRatio: Ratio | undefined;
@@ -90,6 +92,7 @@ function rowOf(
   return {
     ...{ unit, value, cpu, peakMemoryMib, ratio },
     cpuIsPerGib: bytes !== undefined,
+    used: summarise(own.flatMap(({ figure }) => figure.usedMib ?? []))?.median,
     cpuRatio: ratioOf(own.map(cpuOf), base.map(cpuOf)),
     memoryRatio: ratioOf(own.map(memoryOf), base.map(memoryOf)),
     verdict: verdictOf(ratio, unit),

@@ -3,8 +3,8 @@
 import { stripVTControlCharacters, styleText } from "node:util";
 import { isBusy } from "../machine.ts";
 import type { Measurement, Result } from "../result.ts";
+import { conclusionsOf } from "./conclusions.ts";
 import { formatNumber, formatRatio, formatSpread, formatSureRatio } from "./figures.ts";
-import { describeGrowth } from "./growth.ts";
 import {
   describeOmission,
   headerOf,
@@ -47,7 +47,7 @@ export function describeResult(result: Result, paint: Paint): string {
   const omitted = omissionsOf(result).map(describeOmission);
   return [
     describeRows([rows, omittedCells(result)], settings.baseline, paint),
-    ...[describeGrowth(result), failed, omitted, notes, warningsOf(result)].flatMap((lines) =>
+    ...[conclusionsOf(result), failed, omitted, notes, warningsOf(result)].flatMap((lines) =>
       lines.length === 0 ? [] : [lines.join("\n")],
     ),
   ].join("\n\n");
@@ -66,7 +66,11 @@ export function warningsOf({ cachesDropped, measurements, settings }: Result): s
     ...(cachesDropped
       ? []
       : ["The kernel's caches were kept: dropping them takes root, and no --keep-caches."]),
-    ...(settings.rounds < 3 ? [`Only ${settings.rounds} rounds: take three or more.`] : []),
+    ...(settings.rounds < 3
+      ? [
+          `Only ${settings.rounds} ${settings.rounds === 1 ? "round" : "rounds"}: take three or more.`,
+        ]
+      : []),
   ];
 }
 

@@ -77,7 +77,7 @@ describe("warnings", () => {
     expect(warnings).toEqual([
       expect.stringContaining("in 1 of 7 cells others used more than a tenth of it, at most 42 %"),
       expect.stringContaining("caches were kept"),
-      expect.stringContaining("Only 1 rounds"),
+      expect.stringContaining("Only 1 round:"),
     ]);
   });
 });

@@ -1,0 +1,37 @@
+/** How near to the physical limit ours is to come, as data, and whether it does. */
+
+import { LIMIT } from "../limit.ts";
+import type { Result } from "../result.ts";
+import { formatNumber } from "./figures.ts";
+import { type Row, summariseAll } from "./summary.ts";
+
+interface Goal {
+  readonly job: string;
+  readonly what: string;
+  readonly of: (row: Row) => number;
+  readonly least?: number;
+  readonly most?: number;
+}
+
+const GOALS: readonly Goal[] = [
+  { job: "seq-read", what: "throughput, MiB/s", of: (row) => row.value.median, least: 0.8 },
+  { job: "seq-read", what: "CPU-s/GiB", of: (row) => row.cpu.median, most: 1.6 },
+  { job: "rand-4k-1", what: "IOPS", of: (row) => row.value.median, least: 0.7 },
+];
+
+/** A sentence for each goal of which both sides were measured, on the first contender. */
+export function describeLimits(result: Result): string[] {
+  const rows = summariseAll(result);
+  return GOALS.flatMap((goal) => {
+    const own = rows.filter((row) => row.job === goal.job);
+    const limit = own.find((row) => row.contender === LIMIT);
+    const [first] = own;
+    if (limit === undefined || first === undefined || first === limit) return [];
+    const [ours, theirs] = [goal.of(first), goal.of(limit)];
+    const ratio = ours / theirs;
+    const { least = 0, most = Number.POSITIVE_INFINITY } = goal;
+    const bound = goal.least === undefined ? `at most ${most}` : `at least ${least}`;
+    const verdict = ratio >= least && ratio <= most ? "holds" : "does not hold";
+    return `${goal.job}, ${goal.what}: ${first.contender} ${formatNumber(ours)}, ${LIMIT} ${formatNumber(theirs)}, ×${ratio.toFixed(2)}; ${bound} ${verdict}`;
+  });
+}
