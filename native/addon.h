@@ -75,6 +75,9 @@ void close_every_wire(struct environment *environment);
 /* tls-context.c */
 napi_value open_tls_context(napi_env env, napi_callback_info info);
 
+/* gcm.c */
+napi_value open_sealed(napi_env env, napi_callback_info info);
+
 /* huge-pages.c */
 napi_value allocate_huge(napi_env env, napi_callback_info info);
 napi_value discard(napi_env env, napi_callback_info info);

@@ -23,6 +23,8 @@
         "tls-context.c",
         "tls-records.c",
         "tls-keys.c",
+        "gcm.c",
+        "gcm-vaes.c",
         "openssl.c",
         "huge-pages.c",
         "checksums.c",

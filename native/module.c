@@ -85,6 +85,7 @@ static napi_status define_functions(napi_env env, napi_value exports) {
       {.utf8name = "openChannel", .method = open_channel},
       {.utf8name = "openWire", .method = open_wire},
       {.utf8name = "openTlsContext", .method = open_tls_context},
+      {.utf8name = "openSealed", .method = open_sealed},
       {.utf8name = "allocateHuge", .method = allocate_huge},
       {.utf8name = "discard", .method = discard},
       {.utf8name = "crc32c", .method = crc32c},

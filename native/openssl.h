@@ -69,6 +69,7 @@ typedef struct x509_verify_param_st X509_VERIFY_PARAM;
 /* Name, result and parameters of every function that is used. */
 #define OPENSSL_FUNCTIONS(X)                                                                       \
   X(OPENSSL_version_major, unsigned int, (void))                                                   \
+  X(OPENSSL_version_minor, unsigned int, (void))                                                   \
   X(ERR_clear_error, void, (void))                                                                 \
   X(ERR_peek_error, unsigned long, (void))                                                         \
   X(ERR_reason_error_string, const char *, (unsigned long))                                        \
@@ -144,6 +145,7 @@ typedef struct x509_verify_param_st X509_VERIFY_PARAM;
   X(EVP_DecryptUpdate, int,                                                                        \
     (EVP_CIPHER_CTX *, unsigned char *, int *, const unsigned char *, int))                        \
   X(EVP_DecryptFinal_ex, int, (EVP_CIPHER_CTX *, unsigned char *, int *))                          \
+  X(CRYPTO_memcmp, int, (const void *, const void *, size_t))                                      \
   X(OPENSSL_cleanse, void, (void *, size_t))
 
 struct openssl {

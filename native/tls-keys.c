@@ -57,22 +57,19 @@ static bool expand(const struct openssl *ssl, const struct traffic *traffic, con
 static bool set_key(const struct openssl *ssl, struct traffic *traffic) {
   uint8_t key[KEY_BYTES_MAX];
   traffic->sequence = 0;
-  bool done =
-      expand(ssl, traffic, "tls13 key", key, traffic->key_bytes) &&
-      expand(ssl, traffic, "tls13 iv", traffic->iv, sizeof traffic->iv) &&
-      ssl->EVP_DecryptInit_ex(traffic->cipher, traffic->algorithm, NULL, key, traffic->iv) == 1;
+  bool done = expand(ssl, traffic, "tls13 key", key, traffic->key_bytes) &&
+              expand(ssl, traffic, "tls13 iv", traffic->iv, sizeof traffic->iv) &&
+              gcm_set_key(&traffic->gcm, gcm_engine(), key, traffic->key_bytes);
   ssl->OPENSSL_cleanse(key, sizeof key);
   return done;
 }
 
 static bool choose(const struct openssl *ssl, struct traffic *traffic, uint16_t suite) {
   if (suite == TLS_AES_128_GCM_SHA256) {
-    traffic->algorithm = ssl->EVP_aes_128_gcm();
     traffic->hash = ssl->EVP_sha256();
     traffic->key_bytes = 16;
     return traffic->secret_bytes == 32;
   }
-  traffic->algorithm = ssl->EVP_aes_256_gcm();
   traffic->hash = ssl->EVP_sha384();
   traffic->key_bytes = 32;
   return suite == TLS_AES_256_GCM_SHA384 && traffic->secret_bytes == 48;
@@ -80,11 +77,8 @@ static bool choose(const struct openssl *ssl, struct traffic *traffic, uint16_t 
 
 bool traffic_start(struct traffic *traffic, uint16_t suite) {
   const struct openssl *ssl = openssl();
-  if (choose(ssl, traffic, suite)) {
-    traffic->cipher = ssl->EVP_CIPHER_CTX_new();
-    if (traffic->cipher != NULL && set_key(ssl, traffic))
-      return true;
-  }
+  if (choose(ssl, traffic, suite) && set_key(ssl, traffic))
+    return true;
   traffic_wipe(traffic);
   return false;
 }
@@ -100,10 +94,7 @@ bool traffic_update(struct traffic *traffic) {
 }
 
 bool traffic_open(struct traffic *traffic, const uint8_t *record, size_t length, uint8_t *content) {
-  const struct openssl *ssl = openssl();
-  const uint8_t *sealed = record + HEADER_BYTES, *tag = sealed + length;
-  uint8_t nonce[sizeof traffic->iv], none[16];
-  int count;
+  uint8_t nonce[sizeof traffic->iv];
   /* No peer can send so many, but a nonce must never come twice. */
   if (traffic->sequence == UINT64_MAX)
     return false;
@@ -111,16 +102,12 @@ bool traffic_open(struct traffic *traffic, const uint8_t *record, size_t length,
   for (size_t i = 0; i < sizeof traffic->sequence; i++)
     nonce[sizeof nonce - 1 - i] ^= (uint8_t)(traffic->sequence >> 8 * i);
   traffic->sequence++;
-  return ssl->EVP_DecryptInit_ex(traffic->cipher, NULL, NULL, NULL, nonce) == 1 &&
-         ssl->EVP_DecryptUpdate(traffic->cipher, NULL, &count, record, HEADER_BYTES) == 1 &&
-         ssl->EVP_DecryptUpdate(traffic->cipher, content, &count, sealed, (int)length) == 1 &&
-         ssl->EVP_CIPHER_CTX_ctrl(traffic->cipher, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, (void *)tag) ==
-             1 &&
-         ssl->EVP_DecryptFinal_ex(traffic->cipher, none, &count) == 1;
+  return gcm_open(&traffic->gcm, nonce, record, HEADER_BYTES, record + HEADER_BYTES, length,
+                  content);
 }
 
 void traffic_wipe(struct traffic *traffic) {
   const struct openssl *ssl = openssl();
-  ssl->EVP_CIPHER_CTX_free(traffic->cipher);
+  gcm_wipe(&traffic->gcm);
   ssl->OPENSSL_cleanse(traffic, sizeof *traffic);
 }

@@ -9,6 +9,7 @@
 #ifndef TLS_H
 #define TLS_H
 
+#include "gcm.h"
 #include "openssl.h"
 
 #include <node_api.h>
@@ -21,7 +22,7 @@
  */
 #define HEADER_BYTES ((size_t)5)
 #define INNER_BYTES_MAX ((size_t)16384 + 1)
-#define TAG_BYTES 16
+#define TAG_BYTES GCM_TAG_BYTES
 #define KEY_BYTES_MAX 32
 #define SECRET_BYTES_MAX 48
 /* What one recv takes at most: it stays in the processor's second cache until it is decrypted. */
@@ -40,13 +41,12 @@ struct tls_context {
 
 /* What the records of a server are opened with. */
 struct traffic {
-  const EVP_CIPHER *algorithm;
+  struct gcm gcm;
   const EVP_MD *hash;
-  EVP_CIPHER_CTX *cipher;
   size_t key_bytes;
   size_t secret_bytes;
   uint8_t secret[SECRET_BYTES_MAX];
-  uint8_t iv[12];
+  uint8_t iv[GCM_VECTOR_BYTES];
   /* The number of the next record under this key. */
   uint64_t sequence;
 };

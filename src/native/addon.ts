@@ -89,6 +89,19 @@ export interface Addon {
   /** The same by tables, whatever the processor has: what the tests compare with. */
   crc32cPortable(bytes: Uint8Array, crc: number): number;
   crc64nvmePortable(bytes: Uint8Array, crc: bigint): bigint;
+  /**
+   * Opens AES-GCM as records of TLS are opened: whether the tag at the end of `sealed` is right, and the
+   * rest of it decrypted into `content`. By OpenSSL or else by the instructions VAES and VPCLMULQDQ, of
+   * which a wire chooses one: what the tests compare. Undefined where that one is missing.
+   */
+  openSealed(
+    byOpenSsl: boolean,
+    key: Uint8Array,
+    vector: Uint8Array,
+    header: Uint8Array,
+    sealed: Uint8Array,
+    content: Uint8Array,
+  ): boolean | undefined;
   /** Which instructions the checksums use here: "sse4.2+pclmul", "armv8-crc+pmull", "portable". */
   readonly checksumEngine: string;
 }
