@@ -18,12 +18,20 @@ const SLOTS_KEPT = 64;
  */
 const SLOTS_MAX = 512;
 
-/** What all kept slots need, in the unit that huge pages come in. */
+/**
+ * How many are allocated together. All of them at once are more than V8 takes without collecting its
+ * garbage at once, which a mount that is about to answer would wait for.
+ */
+const SLAB_SLOTS = 8;
+
+/** What so many slots need, in the unit that huge pages come in. */
 const HUGE_PAGE_BYTES = 2 * 1024 * 1024;
-const POOL_BYTES = Math.ceil((SLOTS_KEPT * SLOT_BYTES) / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES;
+const SLAB_BYTES = Math.ceil((SLAB_SLOTS * SLOT_BYTES) / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES;
 
 export class SlotPool {
-  readonly #memory: ArrayBuffer;
+  readonly #allocate: (byteCount: number) => ArrayBuffer;
+  /** Where the next kept slot is, unless it begins another. */
+  #slab: ArrayBuffer = new ArrayBuffer(0);
   readonly #free: Slot[] = [];
   /** Beyond those kept: given up once few are needed again. */
   #freeExtra: Slot[] = [];
@@ -32,7 +40,7 @@ export class SlotPool {
 
   /** `allocate` gives memory that is resident only once touched: most slots never are. */
   constructor(allocate: (byteCount: number) => ArrayBuffer) {
-    this.#memory = allocate(POOL_BYTES);
+    this.#allocate = allocate;
   }
 
   /** Slots that were taken and not given back. */
@@ -48,15 +56,23 @@ export class SlotPool {
     if (free !== undefined) return free;
     // As large as its request, in effect: what is not touched is not resident.
     if (this.#keptCount === SLOTS_KEPT) return new Slot(new ArrayBuffer(SLOT_BYTES), 0, SLOT_BYTES);
-    const offset = this.#keptCount * SLOT_BYTES;
-    this.#keptCount += 1;
-    return new Slot(this.#memory, offset, SLOT_BYTES);
+    return this.#makeKept();
   }
 
   give(slot: Slot): void {
     assert(this.#takenCount > 0, "a slot that is given back was taken");
     this.#takenCount -= 1;
-    (slot.bytes.buffer === this.#memory ? this.#free : this.#freeExtra).push(slot);
+    // Others have memory of their own size.
+    const isKept = slot.bytes.buffer.byteLength === SLAB_BYTES;
+    (isKept ? this.#free : this.#freeExtra).push(slot);
     if (this.#takenCount < SLOTS_KEPT / 2) this.#freeExtra = [];
+  }
+
+  #makeKept(): Slot {
+    const index = this.#keptCount % SLAB_SLOTS;
+    const slab = index === 0 ? this.#allocate(SLAB_BYTES) : this.#slab;
+    this.#slab = slab;
+    this.#keptCount += 1;
+    return new Slot(slab, index * SLOT_BYTES, SLOT_BYTES);
   }
 }
