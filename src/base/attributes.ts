@@ -83,14 +83,14 @@ export interface DirectoryWriter {
   add(entry: DirectoryEntry): boolean;
 }
 
-/** As struct kstatfs: counts of blocks of `blockBytes`. */
+/** As struct kstatfs: counts of blocks of `blockBytes`, which are more than a double holds. */
 export interface FileSystemStatistics {
   readonly blockBytes: number;
   readonly fragmentBytes: number;
-  readonly blocks: number;
-  readonly blocksFree: number;
-  readonly blocksAvailable: number;
-  readonly files: number;
-  readonly filesFree: number;
+  readonly blocks: bigint;
+  readonly blocksFree: bigint;
+  readonly blocksAvailable: bigint;
+  readonly files: bigint;
+  readonly filesFree: bigint;
   readonly nameBytesMax: number;
 }

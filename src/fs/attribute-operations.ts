@@ -20,11 +20,8 @@ import {
 import type { Core } from "./core.ts";
 import { FsError } from "./error.ts";
 
-/**
- * A bucket has no size. The largest count that a double holds for which the bytes still fit a signed
- * 64-bit number: (2^54 - 2) × 512 = 2^63 - 1024.
- */
-const UNLIMITED_BLOCKS = 2 ** 54 - 2;
+/** A bucket has no size. As mount-s3: the bytes still fit a signed 64-bit number. */
+const UNLIMITED_BLOCKS = (2n ** 64n - 1n) / 1024n;
 
 const STATISTICS: FileSystemStatistics = {
   blockBytes: 512,

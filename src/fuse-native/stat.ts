@@ -46,9 +46,9 @@ function timeOf(timeMs: number): number {
 export function statfsOf(statistics: FileSystemStatistics): FuseStatfs {
   const { blockBytes, fragmentBytes, blocks, blocksFree, blocksAvailable } = statistics;
   let scale = 1;
-  while (blocks / scale > U32_MAX && fragmentBytes * scale < GIB) scale *= 2;
-  const scaled = (count: number): number => Math.min(Math.floor(count / scale), U32_MAX);
-  const filesFree = Math.min(statistics.filesFree, U32_MAX);
+  while (Number(blocks) / scale > U32_MAX && fragmentBytes * scale < GIB) scale *= 2;
+  const scaled = (count: bigint): number => Math.min(Math.floor(Number(count) / scale), U32_MAX);
+  const filesFree = Math.min(Number(statistics.filesFree), U32_MAX);
   return {
     // statfs(2) counts in bsize, statvfs(3) in frsize.
     bsize: scale === 1 ? blockBytes : fragmentBytes * scale,
@@ -56,7 +56,7 @@ export function statfsOf(statistics: FileSystemStatistics): FuseStatfs {
     blocks: scaled(blocks),
     bfree: scaled(blocksFree),
     bavail: scaled(blocksAvailable),
-    files: Math.min(statistics.files, U32_MAX),
+    files: Math.min(Number(statistics.files), U32_MAX),
     ffree: filesFree,
     favail: filesFree,
     namemax: statistics.nameBytesMax,

@@ -78,6 +78,12 @@ export function putOpened(words: Uint32Array, word: number, opened: Opened): voi
   words[word + (OPEN_OUT.backingId >>> 2)] = 0;
 }
 
+/** More than a double can say. */
+function putCount(words: Uint32Array, word: number, count: bigint): void {
+  words[word] = Number(count & 0xffff_ffffn);
+  words[word + 1] = Number(count >> 32n);
+}
+
 /** struct fuse_statfs_out. */
 export function putStatistics(
   words: Uint32Array,
@@ -86,11 +92,11 @@ export function putStatistics(
 ): void {
   const at = (offset: number): number => word + (offset >>> 2);
   words.fill(0, word, at(STATFS_OUT.bytes));
-  putU64(words, at(STATFS_OUT.blocks), statistics.blocks);
-  putU64(words, at(STATFS_OUT.bfree), statistics.blocksFree);
-  putU64(words, at(STATFS_OUT.bavail), statistics.blocksAvailable);
-  putU64(words, at(STATFS_OUT.files), statistics.files);
-  putU64(words, at(STATFS_OUT.ffree), statistics.filesFree);
+  putCount(words, at(STATFS_OUT.blocks), statistics.blocks);
+  putCount(words, at(STATFS_OUT.bfree), statistics.blocksFree);
+  putCount(words, at(STATFS_OUT.bavail), statistics.blocksAvailable);
+  putCount(words, at(STATFS_OUT.files), statistics.files);
+  putCount(words, at(STATFS_OUT.ffree), statistics.filesFree);
   words[at(STATFS_OUT.bsize)] = statistics.blockBytes;
   words[at(STATFS_OUT.namelen)] = statistics.nameBytesMax;
   words[at(STATFS_OUT.frsize)] = statistics.fragmentBytes;

@@ -225,17 +225,22 @@ describe("a struct of a reply", () => {
       statfs: () => ({
         blockBytes: 1,
         fragmentBytes: 2,
-        blocks: 2 ** 40,
-        blocksFree: 4,
-        blocksAvailable: 5,
-        files: 6,
-        filesFree: 7,
+        blocks: 2n ** 54n - 1n,
+        blocksFree: 4n,
+        blocksAvailable: 5n,
+        files: 6n,
+        filesFree: 7n,
         nameBytesMax: 255,
       }),
     });
     kernel.deliver(request.statfs({ unique: 8 }));
     expect(kernel.replyTo(8).body).toEqual(
-      Buffer.concat([u64(2 ** 40, 4, 5, 6, 7), u32(1, 255, 2), Buffer.alloc(28)]),
+      Buffer.concat([
+        u32(0xffff_ffff, 0x003f_ffff),
+        u64(4, 5, 6, 7),
+        u32(1, 255, 2),
+        Buffer.alloc(28),
+      ]),
     );
   });
 

@@ -201,11 +201,11 @@ const operations = {
   statfs: () => ({
     blockBytes: 4096,
     fragmentBytes: 4096,
-    blocks: 1000,
-    blocksFree: 500,
-    blocksAvailable: 400,
-    files: 300,
-    filesFree: 200,
+    blocks: 1000n,
+    blocksFree: 500n,
+    blocksAvailable: 400n,
+    files: 300n,
+    filesFree: 200n,
     nameBytesMax: 255,
   }),
 };

@@ -222,7 +222,13 @@ export class InProcessTree implements Tree {
 
   async statfs(): Promise<FileSystemStatus> {
     const reply = await this.#walk.call("statfs", (to) => to.statfs());
-    return { ...reply };
+    return {
+      blockBytes: reply.blockBytes,
+      blocks: Number(reply.blocks),
+      blocksAvailable: Number(reply.blocksAvailable),
+      files: Number(reply.files),
+      filesFree: Number(reply.filesFree),
+    };
   }
 
   #at(path: string): string {
