@@ -18,9 +18,9 @@ const DIRECTORY_SIZES = [100, 1000, 10_000, 100_000, 1_000_000];
 const OPEN_FILES = [1, 10, 100, 1000, 10_000];
 
 const HOLD_PROGRAM = fileURLToPath(new URL("../hold-open.js", import.meta.url));
-const LOOK_UP_PROGRAM = fileURLToPath(new URL("../look-up.js", import.meta.url));
-/** How many are looked up, if there are as many. */
-const LOOKED_UP = 100;
+const OPEN_PROGRAM = fileURLToPath(new URL("../open-close.js", import.meta.url));
+/** How many are opened one after the other, if there are as many. */
+const OPENED = 100;
 
 const POINT = { group: "How the cost grows", server: "nginx", writes: false, delayMs: 0 } as const;
 
@@ -43,7 +43,7 @@ export const CURVES: Readonly<Record<string, Shown>> = {
     ...{ title: "Memory after ls -l of one directory", x: "names" },
     ...{ one: "a cached name", goal: 400 },
   },
-  "lookup-time": { title: "One stat in a directory listed before", x: "names listed" },
+  "open-time": { title: "Opening and closing one file", x: "names known" },
   "open-memory": {
     ...{ title: "Memory with open idle files", x: "open files" },
     ...{ one: "an open idle file", goal: 2048 },
@@ -113,18 +113,18 @@ function directoryPoints(names: number): readonly Job[] {
       },
     }),
     point({
-      curve: "lookup-time",
+      curve: "open-time",
       x: names,
-      description: `stat of names in a directory of ${names} that was listed, median`,
+      description: `open and close files of a directory of ${names} after ls -l, median`,
       data,
       unit: "ms",
       value: async ({ mounted }) => {
-        await list(mounted.directory, "-f");
-        const step = Math.max(1, Math.floor(names / LOOKED_UP));
-        const paths = Array.from({ length: Math.min(names, LOOKED_UP) }, (_, index) =>
+        await list(mounted.directory, "-l");
+        const step = Math.max(1, Math.floor(names / OPENED));
+        const paths = Array.from({ length: Math.min(names, OPENED) }, (_, index) =>
           join(mounted.directory, data.key(index * step)),
         );
-        const printed = await run(process.execPath, [LOOK_UP_PROGRAM, ...paths]);
+        const printed = await run(process.execPath, [OPEN_PROGRAM, ...paths]);
         return median(printed.trim().split("\n").map(Number));
       },
     }),

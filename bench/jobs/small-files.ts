@@ -29,6 +29,9 @@ function files(prefix: string, count: number, bytes: number): DataSet {
 
 const mediumFiles = (sizes: Sizes): DataSet => files("medium/", sizes.mediumFiles, MEDIUM_BYTES);
 const smallFiles = (sizes: Sizes): DataSet => files("small/", sizes.smallFiles, SMALL_BYTES);
+/** So few that a round trip or two for each of them is soon over, however far away the server is. */
+const fewFiles = (sizes: Sizes): DataSet =>
+  files("small-few/", Math.round(sizes.smallFiles / 4), SMALL_BYTES);
 
 const READ = { group: GROUP, server: "nginx", writes: false, delayMs: 0 } as const;
 
@@ -47,18 +50,23 @@ function mediumRead(atOnce: number): Job {
   };
 }
 
-function smallRead(random: boolean, atOnce: number): Job {
+function smallRead(random: boolean, atOnce: number, few = false): Job {
   const order = random ? "in random order" : "in order";
+  const dataOf = few ? fewFiles : smallFiles;
   return {
     ...READ,
-    name: `small-files${random ? "-random" : ""}${atOnce === 1 ? "" : `-${atOnce}`}`,
-    description: `find and cat files of 8 KiB ${order}, ${atOnce === 1 ? "one after another" : `${atOnce} at once`}`,
-    data: (sizes) => [smallFiles(sizes)],
+    name: `small-files${few ? "-few" : ""}${random ? "-random" : ""}${atOnce === 1 ? "" : `-${atOnce}`}`,
+    description: `find and cat ${few ? "few " : ""}files of 8 KiB ${order}, ${atOnce === 1 ? "one after another" : `${atOnce} at once`}`,
+    data: (sizes) => [dataOf(sizes)],
     measure: async (cell) => {
-      const finding = await timed("find", [join(cell.mounted.directory, "small"), "-type", "f"]);
+      const data = dataOf(cell.sizes);
+      const finding = await timed("find", [
+        join(cell.mounted.directory, data.prefix),
+        ...["-type", "f"],
+      ]);
       const reading = { atOnce, perProgram: FILES_PER_PROGRAM, random };
-      const value = finding + (await readAll(cell, smallFiles(cell.sizes), reading));
-      return { value, unit: "s", operations: cell.sizes.smallFiles };
+      const value = finding + (await readAll(cell, data, reading));
+      return { value, unit: "s", operations: data.count };
     },
   };
 }
@@ -128,6 +136,7 @@ export const SMALL_FILES: readonly Job[] = [
   smallRead(true, 1),
   smallRead(false, AT_ONCE),
   smallRead(true, AT_ONCE),
+  smallRead(false, 1, true),
   LOOK_UP,
   FIRST_BYTE,
 ];

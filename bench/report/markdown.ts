@@ -1,8 +1,10 @@
-/** Puts the table of a result into docs/PERFORMANCE.md, between two marks. */
+/** Puts the table of a result into docs/PERFORMANCE.md: between two marks, one pair of which is for the published jobs. */
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { SETS } from "../jobs/catalogue.ts";
 import type { Result } from "../result.ts";
+import { withBlock } from "./block.ts";
 import { conclusionsOf } from "./conclusions.ts";
 import { formatNumber, formatRatio, formatSpread, formatSureRatio } from "./figures.ts";
 import { describeMachine } from "./page.ts";
@@ -10,22 +12,17 @@ import { describeOmission, headerOf, omissionsOf, omittedCells, summariseAll } f
 import { warningsOf } from "./terminal.ts";
 
 const DOCUMENT = join(import.meta.dirname, "../../docs/PERFORMANCE.md");
-const BEGIN = "<!-- figures: written by npm run bench -- --report FILE --publish -->";
-const END = "<!-- end of figures -->";
 
 export function publish(result: Result): string {
   writeFileSync(DOCUMENT, withFigures(readFileSync(DOCUMENT, "utf8"), result));
   return DOCUMENT;
 }
 
-/** `document` with what stands between the marks replaced. */
 export function withFigures(document: string, result: Result): string {
-  const [before, rest] = document.split(BEGIN);
-  const after = rest?.split(END)[1];
-  if (before === undefined || after === undefined) {
-    throw new Error(`docs/PERFORMANCE.md has no place for figures: it lacks "${BEGIN}"`);
-  }
-  return `${before}${BEGIN}\n\n${renderFigures(result)}\n\n${END}${after}`;
+  const { jobs } = result.settings;
+  const name = jobs.every((job) => SETS["published"]?.includes(job)) ? "published" : "figures";
+  const by = "npm run bench -- --report FILE --publish";
+  return withBlock(document, { name, by, text: renderFigures(result) });
 }
 
 function renderFigures(result: Result): string {

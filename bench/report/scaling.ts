@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CURVES, STREAMS_CURVE } from "../jobs/curves.ts";
 import type { Result } from "../result.ts";
+import { withBlock } from "./block.ts";
 import { curveCharts, type Lines, memoryCharts } from "./charts.ts";
 import { costTable } from "./costs.ts";
 import { formatNumber, formatSpread } from "./figures.ts";
@@ -29,7 +30,7 @@ interface Block {
 
 const BLOCKS: readonly { readonly name: string; readonly curves: readonly string[] }[] = [
   { name: "readers", curves: [STREAMS_CURVE] },
-  { name: "directories", curves: ["listing-time", "lookup-time", "names-memory"] },
+  { name: "directories", curves: ["listing-time", "open-time", "names-memory"] },
   { name: "open-files", curves: ["open-memory"] },
 ];
 
@@ -53,20 +54,12 @@ export function publishScaling(result: Result): string {
 
 /** `document` with those blocks replaced for which the result has something. */
 export function withBlocks(document: string, result: Result): string {
-  return blocksOf(result).reduce(withBlock, document);
-}
-
-function withBlock(document: string, { charts, lines, name }: Block): string {
-  const begin = `<!-- ${name}: written by npm run bench -- --report FILE --publish-scaling -->`;
-  const end = `<!-- end of ${name} -->`;
-  const [before, rest] = document.split(begin);
-  const after = rest?.split(end)[1];
-  if (before === undefined || after === undefined) {
-    throw new Error(`docs/SCALING.md has no place for ${name}: it lacks "${begin}"`);
-  }
-  const titles = charts.map(({ title }) => title).join("; ");
-  const image = charts.length === 0 ? "" : `![${titles}](${IMAGES}/${name}.svg)\n\n`;
-  return `${before}${begin}\n\n${image}${lines.join("\n")}\n\n${end}${after}`;
+  const by = "npm run bench -- --report FILE --publish-scaling";
+  return blocksOf(result).reduce((text, { charts, lines, name }) => {
+    const titles = charts.map(({ title }) => title).join("; ");
+    const image = charts.length === 0 ? [] : [`![${titles}](${IMAGES}/${name}.svg)`, ""];
+    return withBlock(text, { name, by, text: [...image, ...lines].join("\n") });
+  }, document);
 }
 
 function blocksOf(result: Result): Block[] {

@@ -31,6 +31,18 @@ describe("docs/PERFORMANCE.md", () => {
     );
   });
 
+  test("has a place of its own for the jobs that mount-s3 publishes", () => {
+    const jobs = ["seq_read", "ttfb"];
+    const published = withFigures(document, {
+      ...result,
+      settings: { ...result.settings, jobs },
+      measurements: jobs.map((job) => measurement({ job, contender: "mount-s3-ts", round: 0 })),
+    });
+    const [own, others] = published.split("## The jobs that mount-s3 publishes").reverse();
+    expect(own).toContain("| ttfb |");
+    expect(others).not.toContain("| ttfb |");
+  });
+
   test("must have a place for them", () => {
     expect(() => withFigures("# Nothing here\n", result)).toThrow("has no place for figures");
   });
