@@ -15,6 +15,10 @@ export interface Walk {
   untilMs: number;
   /** The name that was asked for last. */
   lastName: string;
+  /** Names that were looked up lately, whatever answered; in no order. */
+  readonly recent: string[];
+  /** How many lookups there were. */
+  lookups: number;
   /** How many names the next request asks for. */
   keysMax: number;
   /** Lookups that needed no request since the last one. */

@@ -79,7 +79,7 @@ export class Superblock {
     const nowMs = this.#now();
     const child = parent.children.get(name);
     if (child !== undefined && this.#isCurrent(child, nowMs)) {
-      if (parent.walk !== undefined) parent.walk.served += 1;
+      this.#walks.noteServed(parent, name);
       return child;
     }
     if (child === undefined) {
@@ -303,7 +303,10 @@ export class Superblock {
         if (underway !== undefined) {
           await underway;
           const child = parent.children.get(name);
-          if (child !== undefined && this.#isCurrent(child, this.#now())) return child;
+          if (child !== undefined && this.#isCurrent(child, this.#now())) {
+            this.#walks.noteServed(parent, name);
+            return child;
+          }
         }
         question.outdated = false;
         const change = this.#sightings.changeCount;

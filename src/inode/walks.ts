@@ -10,6 +10,9 @@
  *                                   ▲─────────────────────────▶  the next, larger if all were used
  * ```
  *
+ * Several programs may walk through one directory, each through a part of it: then a page begins with the
+ * first of the names that were looked up lately.
+ *
  * A walk is a guess. It begins when a listing was read here or when a second name is asked for right
  * behind one that was found, and ends with a name that does not exist or when a page served nobody.
  */
@@ -32,6 +35,8 @@ const KEYS_MIN = 100;
 const KEYS_MAX = 1000;
 /** The next page is this many times what the last one served. */
 const GROWTH = 10;
+/** Lookups that are remembered, to see where the last of several programs is. */
+const RECENT_MAX = 16;
 
 export class Walks {
   readonly #listings: Listings;
@@ -59,6 +64,13 @@ export class Walks {
     walk.untilMs = kind === "nothing" ? 0 : Math.max(walk.untilMs, this.#now() + STEP_MS);
   }
 
+  /** A lookup of `name` in `parent` needed no request of its own. */
+  noteServed({ walk }: DirectoryInode, name: string): void {
+    if (walk === undefined) return;
+    walk.served += 1;
+    remember(walk, name);
+  }
+
   /** The request under way that may bring `name` with it, which is to be awaited before asking. */
   underway({ walk }: DirectoryInode, name: string): Promise<void> | undefined {
     const underway = walk?.underway;
@@ -75,15 +87,17 @@ export class Walks {
     if (walk === undefined || walk.underway !== undefined || !this.#startAfter.isSupported)
       return undefined;
     if (!this.#goesOn(walk, name)) return undefined;
-    const startAfter = nameBefore(name);
+    remember(walk, name);
+    const from = firstOf(walk, name);
+    const startAfter = nameBefore(from);
     if (exceedsBytes(parent.prefix + startAfter, KEY_BYTES_MAX)) return undefined;
     const listing = this.#listings.openPage(parent, { startAfter, keysMax: walk.keysMax });
-    const entering = listing.turnPage().then(() => this.#enter(parent, listing, name));
+    const entering = listing.turnPage().then(() => this.#enter(parent, listing, { from, name }));
     const settled = entering.then(
       () => {},
       () => {},
     );
-    walk.underway = { from: name, settled };
+    walk.underway = { from, settled };
     try {
       return await entering;
     } catch (error) {
@@ -119,10 +133,14 @@ export class Walks {
   }
 
   /** Enters the names of the page; what it says of `name`, if it is certain. */
-  #enter(parent: DirectoryInode, listing: DirectoryListing, name: string): Answer | undefined {
+  #enter(
+    parent: DirectoryInode,
+    listing: DirectoryListing,
+    { from, name }: { readonly from: string; readonly name: string },
+  ): Answer | undefined {
     const { page } = listing;
     if (page === undefined) return undefined;
-    if (!isInOrder(page, parent.prefix, nameBefore(name))) {
+    if (!isInOrder(page, parent.prefix, nameBefore(from))) {
       this.#startAfter.giveUp();
       return undefined;
     }
@@ -130,8 +148,8 @@ export class Walks {
     if (walk !== undefined) {
       // As far as anybody knows here, the name that was asked for comes behind the page before.
       const last = parent.children.get(walk.covered?.to ?? "");
-      if (last?.kind === "file" && compareKeys(last.name, name) < 0) listing.follow(last);
-      walk.covered = { from: name, to: page.last };
+      if (last?.kind === "file" && compareKeys(last.name, from) < 0) listing.follow(last);
+      walk.covered = { from, to: page.last };
     }
     let found: Listed | undefined;
     for (;;) {
@@ -152,6 +170,8 @@ function walkOf(directory: DirectoryInode): Walk {
   directory.walk ??= {
     untilMs: 0,
     lastName: "",
+    recent: [],
+    lookups: 0,
     keysMax: KEYS_MIN,
     served: 0,
     covered: undefined,
@@ -159,6 +179,28 @@ function walkOf(directory: DirectoryInode): Walk {
     underway: undefined,
   };
   return directory.walk;
+}
+
+function remember(walk: Walk, name: string): void {
+  walk.recent[walk.lookups % RECENT_MAX] = name;
+  walk.lookups += 1;
+}
+
+/**
+ * Where the page that is to tell of `name` begins: with the first of the names looked up lately, if they
+ * went up and down and the page is a large one, so that it most likely reaches from there to `name`.
+ */
+function firstOf({ keysMax, lookups, recent }: Walk, name: string): string {
+  if (keysMax < KEYS_MAX) return name;
+  let first = name;
+  let descents = 0;
+  for (let back = 1; back < Math.min(lookups, RECENT_MAX); back++) {
+    const earlier = recent[(lookups - 1 - back) % RECENT_MAX] ?? name;
+    const later = recent[(lookups - back) % RECENT_MAX] ?? name;
+    if (compareKeys(later, earlier) < 0) descents += 1;
+    if (compareKeys(earlier, first) < 0) first = earlier;
+  }
+  return descents > 1 ? first : name;
 }
 
 /** Whether both an object and a directory called `name` would be in the page or before it. */

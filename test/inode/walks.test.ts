@@ -67,6 +67,36 @@ describe("a walk through a directory that was listed", () => {
     expect(setup.bucket.takeCounts()).toEqual({ list: 1 });
   });
 
+  test("by sixteen programs, each through a part of its own, costs two LISTs for each TTL", async () => {
+    const setup = await listed(1600);
+    for (let step = 0; step < 100; step++) {
+      for (let program = 0; program < 16; program++) {
+        await setup.fs.lookup(
+          ROOT,
+          padded(25 * Math.floor(step / 25) * 16 + 25 * program + (step % 25)),
+        );
+        setup.advance(0.5);
+      }
+    }
+    const { head = 0, list: lists = 0 } = setup.bucket.takeCounts();
+    expect(head).toBe(0);
+    expect(lists).toBeLessThanOrEqual(2 * (800 / 100) + 5);
+  });
+
+  test("by sixteen programs that wait for each other's pages costs few requests", async () => {
+    const setup = await listed(1600);
+    const walk = async (program: number): Promise<void> => {
+      for (let i = 0; i < 25; i++) {
+        await setup.fs.lookup(ROOT, padded(25 * program + i));
+        setup.advance(0.5);
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, (_, program) => walk(program)));
+    const { head = 0, list: lists = 0 } = setup.bucket.takeCounts();
+    expect(head).toBeLessThanOrEqual(16);
+    expect(lists).toBeLessThanOrEqual(16 + head);
+  });
+
   test("never tells what is older than the TTL", async () => {
     const setup = await listed(300);
     for (let i = 0; i < 300; i++) {
