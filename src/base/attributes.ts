@@ -57,6 +57,8 @@ export interface Opened {
   readonly directIo?: boolean;
   /** The pages that the kernel holds of this inode are still right. */
   readonly keepCache?: boolean;
+  /** Nobody need be told when a descriptor of it is closed, before the last one is. */
+  readonly noFlush?: boolean;
 }
 
 /** Bytes lent to the protocol layer until it calls `release`, exactly once, after the reply. */

@@ -142,6 +142,13 @@ export class OpenOperations {
     });
   }
 
+  /** Whether a writer may come that has to know that a reader has closed the file, or it was mapped to write. */
+  #needsFlush(flags: number): boolean {
+    const { allowOverwrite, incrementalUpload, readOnly } = this.#core.options;
+    if ((flags & O_ACCMODE) !== O_RDONLY) return true;
+    return !readOnly && (allowOverwrite || incrementalUpload === true);
+  }
+
   #openForReading(file: FileInode, { flags }: OpenRequest): Opened {
     if (file.state.status !== "remote") throw beingWritten();
     const { object } = file.state;
@@ -165,7 +172,8 @@ export class OpenOperations {
     const fh = this.#core.handles.add(handle);
     this.#core.uses.addReader(file, handle);
     // An inode is one version of an object, so pages of it that the kernel has are right for ever.
-    return isDirect ? { fh, directIo: true } : { fh, keepCache: true };
+    const caching = isDirect ? { directIo: true } : { keepCache: true };
+    return { fh, ...caching, ...(this.#needsFlush(flags) ? {} : { noFlush: true }) };
   }
 }
 

@@ -212,7 +212,8 @@ export const FATTR = {
 /** fuse_getattr_in.getattr_flags. */
 export const GETATTR_FH = 1 << 0;
 /** fuse_open_out.open_flags. */
-export const FOPEN = { directIo: 1 << 0, keepCache: 1 << 1 } as const;
+/** Kernels before 5.16 do not know `noFlush` and ignore it. */
+export const FOPEN = { directIo: 1 << 0, keepCache: 1 << 1, noFlush: 1 << 5 } as const;
 
 /** INIT flags, the lower word. */
 export const INIT_FLAG = {

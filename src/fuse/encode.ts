@@ -74,7 +74,8 @@ export function putOpened(words: Uint32Array, word: number, opened: Opened): voi
   putU64(words, word + (OPEN_OUT.fh >>> 2), opened.fh);
   words[word + (OPEN_OUT.openFlags >>> 2)] =
     (opened.directIo === true ? FOPEN.directIo : 0) |
-    (opened.keepCache === true ? FOPEN.keepCache : 0);
+    (opened.keepCache === true ? FOPEN.keepCache : 0) |
+    (opened.noFlush === true ? FOPEN.noFlush : 0);
   words[word + (OPEN_OUT.backingId >>> 2)] = 0;
 }
 

@@ -444,6 +444,25 @@ describe("reading", () => {
     expect(await setup.fs.open(ino, O_RDONLY, CALLER)).toMatchObject({ keepCache: true });
   });
 
+  test.each<[number, Parameters<typeof rig>[0], boolean]>([
+    [O_RDONLY, {}, true],
+    [O_RDONLY | O_DIRECT, {}, true],
+    [O_RDONLY, { allowOverwrite: true, readOnly: true }, true],
+    // A writer may follow that a reader who has closed the file must not keep out.
+    [O_RDONLY, { allowOverwrite: true }, false],
+    [O_RDONLY, { incrementalUpload: true }, false],
+    // A mapping of it is written back when it is closed, and refused.
+    [O_RDWR, {}, false],
+  ])(
+    "a file opened with %i, on a mount with %o: the kernel need not tell of closes: %s",
+    async (flags, options, isSo) => {
+      const setup = rig(options);
+      setup.bucket.store("file", "one");
+      const { ino } = (await setup.fs.lookup(ROOT, "file")).attributes;
+      expect((await setup.fs.open(ino, flags, CALLER)).noFlush === true).toBe(isSo);
+    },
+  );
+
   test.each([
     ["GLACIER", false, EACCES],
     ["DEEP_ARCHIVE", false, EACCES],

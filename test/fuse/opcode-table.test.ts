@@ -201,12 +201,12 @@ describe("a struct of a reply", () => {
   test("open_out has the handle and its flags, and nothing of the reply before", () => {
     const { kernel } = served({
       lookup: () => entryOf(5),
-      open: () => ({ fh: 0x1_0000_0002, directIo: true, keepCache: true }),
+      open: () => ({ fh: 0x1_0000_0002, directIo: true, keepCache: true, noFlush: true }),
       opendir: () => ({ fh: 3 }),
     });
     kernel.deliver(request.lookup({ unique: 2 }, "a"), request.open({ unique: 4 }, 0));
     kernel.deliver(request.lookup({ unique: 6 }, "a"), request.opendir({ unique: 8 }));
-    expect(kernel.replyTo(4).body).toEqual(Buffer.concat([u64(0x1_0000_0002), u32(3, 0)]));
+    expect(kernel.replyTo(4).body).toEqual(Buffer.concat([u64(0x1_0000_0002), u32(1 + 2 + 32, 0)]));
     expect(kernel.replyTo(8).body).toEqual(Buffer.concat([u64(3), u32(0, 0)]));
   });
 
