@@ -76,13 +76,9 @@ export class Superblock {
   /** What `name` stands for; HEAD and LIST unless it is known. Throws "not-found" among others. */
   lookup(parent: DirectoryInode, name: string): Inode | Promise<Inode> {
     checkName(parent.prefix, name);
-    const nowMs = this.#now();
-    const child = parent.children.get(name);
-    if (child !== undefined && this.#isCurrent(child, nowMs)) {
-      this.#walks.noteServed(parent, name);
-      return child;
-    }
-    if (child === undefined) {
+    const known = this.#known(parent, name);
+    if (known !== undefined) return known;
+    if (!parent.children.has(name)) {
       if (parent.state.status === "gone" || this.#own.isComplete(parent)) throw notFound(name);
       const absentMs = this.#sightings.knownAbsentMs(parent, name);
       if (absentMs > 0) throw notFound(name, absentMs);
@@ -294,19 +290,16 @@ export class Superblock {
     const key = parent.prefix + name;
     try {
       if (parent.completeUntilMs > 0 && (await this.#own.renew(parent))) {
-        const child = parent.children.get(name);
-        if (child === undefined) throw notFound(name);
-        if (this.#isCurrent(child, this.#now())) return child;
+        if (!parent.children.has(name)) throw notFound(name);
+        const known = this.#known(parent, name);
+        if (known !== undefined) return known;
       }
       for (;;) {
         const underway = this.#walks.underway(parent, name);
         if (underway !== undefined) {
           await underway;
-          const child = parent.children.get(name);
-          if (child !== undefined && this.#isCurrent(child, this.#now())) {
-            this.#walks.noteServed(parent, name);
-            return child;
-          }
+          const known = this.#known(parent, name);
+          if (known !== undefined) return known;
         }
         question.outdated = false;
         const change = this.#sightings.changeCount;
@@ -360,10 +353,8 @@ export class Superblock {
   #onceFree<T extends Inode>(parent: DirectoryInode, name: string, make: () => T): T | Promise<T> {
     checkName(parent.prefix, name);
     if (parent.state.status === "gone") throw notFound(name);
-    const nowMs = this.#now();
-    const child = parent.children.get(name);
-    if (child !== undefined && this.#isCurrent(child, nowMs)) throw exists(name);
-    if (child === undefined) {
+    if (this.#known(parent, name) !== undefined) throw exists(name);
+    if (!parent.children.has(name)) {
       if (this.#own.isComplete(parent) || this.#isAbsent(parent, name)) return make();
     }
     return this.#ask(parent, name).then(
@@ -379,11 +370,15 @@ export class Superblock {
     );
   }
 
-  /** Whether a lookup may answer with `child` and ask nothing. */
-  #isCurrent(child: Inode, nowMs: number): boolean {
-    if (child.validUntilMs > nowMs) return true;
-    // Nothing that S3 can answer would make it something else than a directory.
-    return child.kind === "directory" && child.state.status === "local";
+  /** What a lookup of `name` may answer with and ask nothing. */
+  #known(parent: DirectoryInode, name: string): Inode | undefined {
+    const child = parent.children.get(name);
+    if (child === undefined) return undefined;
+    // Nothing that S3 can answer would make a directory that is local something else.
+    const isLocalDirectory = child.kind === "directory" && child.state.status === "local";
+    if (child.validUntilMs <= this.#now() && !isLocalDirectory) return undefined;
+    this.#walks.noteServed(parent, name);
+    return child;
   }
 
   #isAbsent(parent: DirectoryInode, name: string): boolean {
