@@ -39,6 +39,8 @@ export interface Contender {
   readonly tellsMemory?: true;
 }
 
+export const OURS = "mount-s3-ts";
+
 interface Candidate {
   readonly name: string;
   readonly versionArgs: readonly string[];
@@ -140,7 +142,7 @@ export async function findContenders(
 ): Promise<Contender[]> {
   const found: Contender[] = [
     {
-      name: "mount-s3-ts",
+      name: OURS,
       path: ours,
       version: (await run(process.execPath, [ours, "--version"])).trim(),
       note: undefined,

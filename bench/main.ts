@@ -5,7 +5,7 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Contender, findContenders } from "./contenders.ts";
+import { type Contender, findContenders, OURS } from "./contenders.ts";
 import { ALL_JOBS, findJob, SETS } from "./jobs/catalogue.ts";
 import type { Job, ServerName } from "./jobs/job.ts";
 import { SIZES, type Sizes } from "./jobs/sizes.ts";
@@ -72,11 +72,11 @@ function list(found: readonly Contender[]): void {
 
 /** A result with nothing measured yet. */
 async function newResult(given: Arguments, found: readonly Contender[]): Promise<Result> {
-  const names = given.contenders?.split(",") ?? (isAlone(given) ? ["mount-s3-ts"] : undefined);
+  const names = given.contenders?.split(",") ?? (isAlone(given) ? [OURS] : undefined);
   const named = names === undefined ? found : names.map((name) => contenderOf(name, found));
   const limit = (given.limit ?? names === undefined) && canMeasureLimit();
   const contenders = limit ? [...named, LIMIT_CONTENDER] : named;
-  const fallback = contenders.some((each) => each.name === "mount-s3") ? "mount-s3" : "mount-s3-ts";
+  const fallback = contenders.some((each) => each.name === "mount-s3") ? "mount-s3" : OURS;
   const settings: RecordedSettings = {
     ...settingsOf(
       given,
@@ -151,7 +151,9 @@ async function bench(before: Result, found: readonly Contender[], path: string):
     ...settings,
     contendersOf: (name) => {
       const job = jobOf(name, settings);
-      const able = contenders.filter((each) => each.notApplicable?.[job.server] === undefined);
+      const able = contenders
+        .filter((each) => each.notApplicable?.[job.server] === undefined)
+        .filter((each) => !job.oursOnly || each.name === OURS);
       return able.map((each) => each.name).filter((each) => each !== LIMIT || hasLimit(job));
     },
   });

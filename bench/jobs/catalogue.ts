@@ -55,7 +55,7 @@ const TABLE = [
   ...["small-files-16", "small-files-random-16", "ls", "ls-l", "find", "ls-20ms", "ls-l-20ms"],
   ...["seq-write", "seq-write-discard", "seq-write-discard-4", "create-50-20ms"],
   ...["create-50-new-20ms", "create-4k-16-20ms", "create-4k-16-new-20ms", "cp-r-20ms", "rm-r"],
-  ...["start", "idle-memory", "memory-64"],
+  ...["start", "idle-memory", "memory-64", "memory-64-budget"],
 ];
 
 /** One job for each kind of work that a mount has, from which its costs are told. */

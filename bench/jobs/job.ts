@@ -80,6 +80,8 @@ export interface Job {
   readonly delayMs: number;
   /** Further flags for ours and for mount-s3, which share them. */
   readonly mountFlags?: readonly string[];
+  /** It is about a flag that others do not have. */
+  readonly oursOnly?: true;
   /** Ours is mounted so that it tells what memory is in use. */
   readonly asksMemory?: true;
   /** Loaded once, before the first cell. */

@@ -17,6 +17,24 @@ function readerFiles({ streamsMib }: Sizes): DataSet {
   return { prefix: "readers.", count: READERS, bytes, key: (index) => `readers.${index}` };
 }
 
+export const BUDGETED = "memory-64-budget";
+export const BUDGET_MIB = 512;
+
+const READ_BY_MANY: Job = {
+  ...PLAIN,
+  name: "memory-64",
+  description: `peak memory with ${READERS} readers of ${READERS} files`,
+  data: (sizes) => [readerFiles(sizes)],
+  measure: async ({ mounted, sizes }) => {
+    const { bytes, latencyMs } = await fio([
+      ...["--name=readers", `--directory=${mounted.directory}`, "--readonly", "--rw=read"],
+      ...["--filename_format=readers.$jobnum", "--bs=256k", `--numjobs=${READERS}`],
+      ...[`--size=${readerFiles(sizes).bytes}`],
+    ]);
+    return { value: mounted.usage().peakMemoryMib, unit: "MiB", bytes, latencyMs };
+  },
+};
+
 export const LIFECYCLE: readonly Job[] = [
   {
     ...PLAIN,
@@ -33,18 +51,12 @@ export const LIFECYCLE: readonly Job[] = [
       return { value: mounted.residentMib(), unit: "MiB" };
     },
   },
+  READ_BY_MANY,
   {
-    ...PLAIN,
-    name: "memory-64",
-    description: `peak memory with ${READERS} readers of ${READERS} files`,
-    data: (sizes) => [readerFiles(sizes)],
-    measure: async ({ mounted, sizes }) => {
-      const { bytes, latencyMs } = await fio([
-        ...["--name=readers", `--directory=${mounted.directory}`, "--readonly", "--rw=read"],
-        ...["--filename_format=readers.$jobnum", "--bs=256k", `--numjobs=${READERS}`],
-        ...[`--size=${readerFiles(sizes).bytes}`],
-      ]);
-      return { value: mounted.usage().peakMemoryMib, unit: "MiB", bytes, latencyMs };
-    },
+    ...READ_BY_MANY,
+    name: BUDGETED,
+    description: `the same with --memory-target ${BUDGET_MIB}`,
+    mountFlags: ["--memory-target", String(BUDGET_MIB)],
+    oursOnly: true,
   },
 ];

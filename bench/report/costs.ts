@@ -4,13 +4,13 @@
  */
 
 import { median } from "simple-statistics";
+import { OURS } from "../contenders.ts";
 import { SETS } from "../jobs/catalogue.ts";
 import type { Measurement, Result } from "../result.ts";
 import { formatNumber } from "./figures.ts";
 import { groupBy } from "./summary.ts";
 
 const GIB = 2 ** 30;
-const OURS = "mount-s3-ts";
 const MACHINES = [8, 64] as const;
 
 /** CPU-seconds for one GiB, or for one operation. */

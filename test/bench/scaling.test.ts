@@ -111,6 +111,7 @@ describe("the physical limit", () => {
     expect(near(900)).toEqual([
       "seq-read, throughput, MiB/s: mount-s3-ts 900, physical limit 1000, ×0.90; at least 0.8 holds",
       "seq-read, CPU-s/GiB: mount-s3-ts 0.500, physical limit 0.500, ×1.00; at most 1.6 holds",
+      "seq-read, memory of one stream: mount-s3-ts 100 MiB at its peak, at most 100; at most 140 holds",
     ]);
     expect(near(600, "rand-4k-1")).toEqual([
       "rand-4k-1, IOPS: mount-s3-ts 600, physical limit 1000, ×0.60; at least 0.7 does not hold",

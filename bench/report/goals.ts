@@ -1,5 +1,7 @@
-/** How near to the physical limit ours is to come, as data, and whether it does. */
+/** What ours is to reach, as data, and whether it does: how near to the physical limit, in how much memory. */
 
+import { OURS } from "../contenders.ts";
+import { BUDGET_MIB, BUDGETED } from "../jobs/lifecycle.ts";
 import { LIMIT } from "../limit.ts";
 import type { Result } from "../result.ts";
 import { formatNumber } from "./figures.ts";
@@ -11,6 +13,30 @@ interface Goal {
   readonly of: (row: Row) => number;
   readonly least?: number;
   readonly most?: number;
+}
+
+interface MemoryGoal {
+  readonly job: string;
+  readonly what: string;
+  readonly mostMib: number;
+}
+
+const MEMORY: readonly MemoryGoal[] = [
+  { job: "seq-read", what: "one stream", mostMib: 140 },
+  { job: "idle-memory", what: "idle", mostMib: 80 },
+  { job: BUDGETED, what: "64 readers with a budget", mostMib: BUDGET_MIB },
+];
+
+/** A sentence for each of which ours was measured. */
+export function describeMemory(result: Result): string[] {
+  const rows = summariseAll(result).filter((row) => row.contender === OURS);
+  return MEMORY.flatMap(({ job, mostMib, what }) => {
+    const row = rows.find((each) => each.job === job);
+    if (row === undefined) return [];
+    const { median, most } = row.peakMemoryMib;
+    const verdict = median <= mostMib ? "holds" : "does not hold";
+    return `${job}, memory of ${what}: ${OURS} ${formatNumber(median)} MiB at its peak, at most ${formatNumber(most)}; at most ${mostMib} ${verdict}`;
+  });
 }
 
 const GOALS: readonly Goal[] = [
