@@ -19,12 +19,21 @@ async function main(programPath: string, args: readonly string[]): Promise<numbe
   // The SDK prints about old versions of Node, once per process, into whatever the output is.
   process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
   const invoker = {
-    workingDirectory: process.cwd(),
+    workingDirectory: workingDirectory(),
     uid: process.getuid?.() ?? 0,
     gid: process.getgid?.() ?? 0,
     pidFile: process.env["UNSTABLE_MOUNTPOINT_PID_FILE"] || undefined,
   };
   return run(parseCommand(args, invoker, programPath));
+}
+
+/** Where that was removed, its name will do: absolute paths need none, and relative ones fail by it. */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return process.env["PWD"] || "/";
+  }
 }
 
 async function run(command: Command): Promise<number> {

@@ -56,6 +56,16 @@ describe("output and exit status", () => {
     expect(stdout).toMatch(/^Usage: mount-s3-ts BUCKET DIRECTORY/);
   });
 
+  test("it works where its directory was removed", async () => {
+    const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"';
+    const words = ["-c", script, process.execPath, commandLine, "list"];
+    const finished = await run("sh", words, {
+      env: environmentFor(sandbox.endpoint),
+      cwd: scratch.directory,
+    });
+    expect(finished).toMatchObject({ code: 0, stderr: "" });
+  });
+
   test("the version is the package's", async () => {
     const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
     expect(await program("-V")).toMatchObject({ code: 0, stdout: `mount-s3-ts ${version}\n` });
