@@ -69,10 +69,11 @@ export class DirectPath {
   /** Resolves with an answer of status 2xx; rejects with an S3Error otherwise. */
   async send(call: DirectCall, signal?: AbortSignal): Promise<TransportResponse> {
     const credentials = await this.#options.credentials?.get();
+    const clockOffsetMs = this.#clockOffsetMs;
     const response = await this.#sendOnce(call, credentials, signal);
     if (response.status < 300) return response;
     const error = errorOfAnswer(call, withoutCredentials(response, credentials));
-    if (!this.#putRight(call, error, response, credentials)) throw error;
+    if (!this.#putRight(call, error, response, { credentials, clockOffsetMs })) throw error;
     const renewed = await this.#options.credentials?.get();
     const second = await this.#sendOnce(call, renewed, signal);
     if (second.status < 300) return second;
@@ -160,13 +161,14 @@ export class DirectPath {
     return this.#resolved;
   }
 
-  /** Whether another attempt, made differently, may succeed. */
+  /** Whether another attempt, made differently than with what it was `signed`, may succeed. */
   #putRight(
     call: DirectCall,
     error: S3Error,
     response: TransportResponse,
-    credentials: Credentials | undefined,
+    signed: { readonly credentials: Credentials | undefined; readonly clockOffsetMs: number },
   ): boolean {
+    const { clockOffsetMs, credentials } = signed;
     if (credentials === undefined) return false;
     if (mayBeExpired(call, error, credentials)) {
       return this.#options.credentials?.refused(credentials) ?? false;
@@ -174,7 +176,8 @@ export class DirectPath {
     const serverMs = Date.parse(response.headers["date"] ?? "");
     if (response.status !== 403 || Number.isNaN(serverMs)) return false;
     const offsetMs = serverMs - Date.now();
-    if (Math.abs(offsetMs - this.#clockOffsetMs) < SKEW_MS_MAX) return false;
+    // One that was under way with this one may have set the clock right since.
+    if (Math.abs(offsetMs - clockOffsetMs) < SKEW_MS_MAX) return false;
     this.#clockOffsetMs = offsetMs;
     return true;
   }
