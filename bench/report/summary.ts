@@ -27,6 +27,7 @@ export interface Row {
   readonly verdict: Verdict | undefined;
 }
 
+const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
 /** Rows in the order in which the run was told of jobs and contenders. */
@@ -75,8 +76,10 @@ export function verdictOf(ratio: Ratio | undefined, unit: Unit): Verdict | undef
 
 const figureOf = ({ figure }: Measurement): number => figure.value;
 const memoryOf = ({ usage }: Measurement): number => usage.peakMemoryMib;
-const cpuOf = ({ figure, usage }: Measurement): number =>
-  figure.bytes === undefined ? usage.cpuSeconds : usage.cpuSeconds / (figure.bytes / GIB);
+/** Undefined where so little was moved that CPU for a GiB would mean nothing. */
+const gibOf = ({ figure: { bytes = 0 } }: Measurement): number | undefined =>
+  bytes < MIB ? undefined : bytes / GIB;
+const cpuOf = (each: Measurement): number => each.usage.cpuSeconds / (gibOf(each) ?? 1);
 
 function rowOf(
   own: readonly Measurement[],
@@ -87,11 +90,11 @@ function rowOf(
   const cpu = summarise(own.map(cpuOf));
   const peakMemoryMib = summarise(own.map(memoryOf));
   if (!first || !value || !cpu || !peakMemoryMib) return undefined;
-  const { bytes, unit } = first.figure;
+  const { unit } = first.figure;
   const ratio = ratioOf(own.map(figureOf), base.map(figureOf));
   return {
     ...{ unit, value, cpu, peakMemoryMib, ratio },
-    cpuIsPerGib: bytes !== undefined,
+    cpuIsPerGib: gibOf(first) !== undefined,
     used: summarise(own.flatMap(({ figure }) => figure.usedMib ?? []))?.median,
     cpuRatio: ratioOf(own.map(cpuOf), base.map(cpuOf)),
     memoryRatio: ratioOf(own.map(memoryOf), base.map(memoryOf)),

@@ -30,6 +30,12 @@ describe("the table", () => {
   test("has CPU-seconds for each GiB where bytes were moved", () => {
     const [row] = summariseAll(result);
     expect(row).toMatchObject({ cpuIsPerGib: true, cpu: { median: 0.5 } });
+    const measurements = result.measurements.map((each) => ({
+      ...each,
+      figure: { ...each.figure, bytes: 10 },
+    }));
+    const [few] = summariseAll({ ...result, measurements });
+    expect(few).toMatchObject({ cpuIsPerGib: false, cpu: { median: 0.5 } });
   });
 
   test("tells what failed, and what is to be known about a contender", () => {
