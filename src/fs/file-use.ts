@@ -7,9 +7,10 @@ import type { FileInode } from "../inode/index.ts";
 import type { FileWriter } from "./file-writer.ts";
 import type { ReadHandle } from "./handle.ts";
 
+/** There may be hundreds of thousands, most with one reader: a list through the readers takes the least. */
 interface FileUse {
   writer: FileWriter | undefined;
-  readonly readers: Set<ReadHandle>;
+  firstReader: ReadHandle | undefined;
 }
 
 export class FileUses {
@@ -25,28 +26,36 @@ export class FileUses {
   }
 
   hasReaders(file: FileInode): boolean {
-    return (this.#uses.get(file)?.readers.size ?? 0) > 0;
+    return this.#uses.get(file)?.firstReader !== undefined;
   }
 
   hasActiveReaders(file: FileInode): boolean {
-    const readers = this.#uses.get(file)?.readers ?? [];
-    for (const reader of readers) if (reader.status === "active") return true;
-    return false;
+    let reader = this.#uses.get(file)?.firstReader;
+    while (reader !== undefined && reader.status !== "active") reader = reader.next;
+    return reader !== undefined;
   }
 
   addReader(file: FileInode, reader: ReadHandle): void {
-    this.#useOf(file).readers.add(reader);
+    const use = this.#useOf(file);
+    reader.next = use.firstReader;
+    if (reader.next !== undefined) reader.next.previous = reader;
+    use.firstReader = reader;
   }
 
   removeReader(file: FileInode, reader: ReadHandle): void {
-    this.#uses.get(file)?.readers.delete(reader);
+    const { next, previous } = reader;
+    if (next !== undefined) next.previous = previous;
+    if (previous !== undefined) previous.next = next;
+    else this.#useOf(file).firstReader = next;
+    reader.next = undefined;
+    reader.previous = undefined;
     this.#dropIfUnused(file);
   }
 
   /** The caller has made sure that there is no other writer and no active reader. */
   setWriter(file: FileInode, writer: FileWriter): void {
     const use = this.#useOf(file);
-    for (const reader of use.readers) {
+    for (let reader = use.firstReader; reader !== undefined; reader = reader.next) {
       reader.status = "superseded";
       reader.reader.close();
     }
@@ -62,7 +71,7 @@ export class FileUses {
   #useOf(file: FileInode): FileUse {
     let use = this.#uses.get(file);
     if (use === undefined) {
-      use = { writer: undefined, readers: new Set() };
+      use = { writer: undefined, firstReader: undefined };
       this.#uses.set(file, use);
     }
     return use;
@@ -70,6 +79,6 @@ export class FileUses {
 
   #dropIfUnused(file: FileInode): void {
     const use = this.#uses.get(file);
-    if (use?.writer === undefined && use?.readers.size === 0) this.#uses.delete(file);
+    if (use?.writer === undefined && use?.firstReader === undefined) this.#uses.delete(file);
   }
 }

@@ -15,6 +15,9 @@ export interface ReadHandle {
   isUnread: boolean;
   /** "idle" behind a close; a read through a copy makes it active again, unless a writer came. */
   status: "active" | "idle" | "superseded";
+  /** Of the handles that read the same file: kept by FileUses. */
+  next: ReadHandle | undefined;
+  previous: ReadHandle | undefined;
 }
 
 export interface WriteHandle {

@@ -168,7 +168,16 @@ export class OpenOperations {
         objectBytes: object.sizeBytes,
       });
     const isUnread = !isDirect && this.#core.fetchAhead !== undefined;
-    const handle: ReadHandle = { kind: "read", file, reader, fetched, isUnread, status: "active" };
+    const handle: ReadHandle = {
+      kind: "read",
+      file,
+      reader,
+      fetched,
+      isUnread,
+      status: "active",
+      next: undefined,
+      previous: undefined,
+    };
     const fh = this.#core.handles.add(handle);
     this.#core.uses.addReader(file, handle);
     // An inode is one version of an object, so pages of it that the kernel has are right for ever.

@@ -76,13 +76,13 @@ const emptyReply: ReadReply = { parts: [], release: () => {} };
 
 class Reader implements ObjectReader {
   readonly #source: ReaderOptions;
-  /** Both are there from the first read on: a file that is only held open takes little memory. */
+  /** These are there once they are needed: a file that is only held open takes little memory. */
   #speculation: Speculation | undefined;
   #abort: AbortController | undefined;
   /** The one that was read last comes first. */
-  #streams: Stream[] = [];
+  #streams: Stream[] | undefined;
   /** Of recent exact reads, the latest last. */
-  readonly #ends: End[] = [];
+  #ends: End[] | undefined;
   #reads = 0;
   #bytesRead = 0;
   /** Whether what `fetchAhead` asked for is under way. */
@@ -101,11 +101,11 @@ class Reader implements ObjectReader {
   }
 
   fetchAhead(byteCount: number): Promise<void> | undefined {
-    assert(this.#reads === 0 && this.#streams.length === 0, "nobody has read yet");
+    assert(this.#reads === 0 && this.#streams === undefined, "nobody has read yet");
     const stream = this.#newStream(0, Math.min(this.#firstBytes, byteCount));
     const arrival = stream.fetchAhead();
     if (arrival === undefined) return undefined;
-    this.#streams.push(stream);
+    this.#streams = [stream];
     this.#renew();
     this.#fetchingAhead = true;
     return arrival.finally(() => {
@@ -140,23 +140,25 @@ class Reader implements ObjectReader {
     if (this.#closed) return;
     this.#closed = true;
     this.#holder?.end();
-    for (const stream of this.#streams) stream.close();
-    this.#streams = [];
+    for (const stream of this.#streams ?? []) stream.close();
+    this.#streams = undefined;
     this.#abort?.abort();
   }
 
   /** The run that a read at `offset` belongs to: of two that meet there, the one that is nearer. */
   #streamAt(offset: number): Stream | undefined {
+    const streams = this.#streams;
+    if (streams === undefined) return undefined;
     let nearest: Stream | undefined;
     let distance = Number.POSITIVE_INFINITY;
-    for (const stream of this.#streams) {
+    for (const stream of streams) {
       if (!stream.accepts(offset)) continue;
       const away = Math.abs(stream.position - offset);
       if (away < distance) [nearest, distance] = [stream, away];
     }
-    if (nearest === undefined || nearest === this.#streams[0]) return nearest;
-    this.#streams.splice(this.#streams.indexOf(nearest), 1);
-    this.#streams.unshift(nearest);
+    if (nearest === undefined || nearest === streams[0]) return nearest;
+    streams.splice(streams.indexOf(nearest), 1);
+    streams.unshift(nearest);
     return nearest;
   }
 
@@ -166,20 +168,21 @@ class Reader implements ObjectReader {
    */
   #begin(offset: number, byteCount: number): Stream | undefined {
     // An exact read that ended here, and those before it without a gap, and this one.
-    const reads = (this.#ends.find((end) => end.offset === offset)?.reads ?? 0) + 1;
+    const reads = (this.#ends?.find((end) => end.offset === offset)?.reads ?? 0) + 1;
     let firstBytes: number;
     if (this.#reads === 1 && offset === 0) {
       firstBytes = this.#firstBytes;
     } else if (reads >= RUN_READS_MIN) {
       firstBytes = byteCount * RUN_START_FACTOR;
     } else {
+      this.#ends ??= [];
       this.#ends.push({ offset: offset + byteCount, reads });
       if (this.#ends.length > ENDS_MAX) this.#ends.shift();
       return undefined;
     }
-    this.#dropIdleStreams(STREAMS_MAX - 1);
+    const others = this.#dropIdleStreams(STREAMS_MAX - 1);
     const stream = this.#newStream(offset, firstBytes);
-    this.#streams.unshift(stream);
+    this.#streams = [stream, ...others];
     return stream;
   }
 
@@ -201,11 +204,13 @@ class Reader implements ObjectReader {
   }
 
   /** Leaves `most` of the runs at the most, and none that is over. */
-  #dropIdleStreams(most: number): void {
+  #dropIdleStreams(most: number): Stream[] {
+    const streams = this.#streams ?? [];
     const oldest = this.#reads - STREAM_READS_IDLE;
-    const kept = this.#streams.filter((stream) => stream.lastRead >= oldest).slice(0, most);
-    for (const stream of this.#streams) if (!kept.includes(stream)) stream.detach();
+    const kept = streams.filter((stream) => stream.lastRead >= oldest).slice(0, most);
+    for (const stream of streams) if (!kept.includes(stream)) stream.detach();
     this.#streams = kept;
+    return kept;
   }
 
   #renew(): void {
@@ -219,8 +224,9 @@ class Reader implements ObjectReader {
   /** The run that was read longest ago gives first. */
   #reclaim(wanted: number): number {
     let count = 0;
-    for (let i = this.#streams.length - 1; i >= 0 && count < wanted; i -= 1) {
-      count += this.#streams[i]?.reclaim(wanted - count) ?? 0;
+    for (const stream of this.#streams?.toReversed() ?? []) {
+      if (count >= wanted) break;
+      count += stream.reclaim(wanted - count);
     }
     return count;
   }

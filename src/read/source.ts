@@ -18,7 +18,7 @@ export interface ReaderOptions {
   /** The size of one ranged GET while reading ahead (--read-part-size). */
   readonly partBytes: number;
   /** The most to read ahead of one reader, whatever it gains. */
-  readonly windowBytesMax?: number;
+  readonly windowBytesMax?: number | undefined;
   /** Shared by all readers of a mount. */
   readonly arrivals?: Arrivals;
   readonly log: Log;
