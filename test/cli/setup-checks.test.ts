@@ -115,9 +115,11 @@ test("a device that cannot be opened is told with the remedy", () => {
 });
 
 test("times read well", () => {
-  expect([250, 59_940, 245_000].map(checks.formatSeconds)).toEqual([
+  expect([250, 59_940, 59_990, 119_700, 245_000].map(checks.formatSeconds)).toEqual([
     "0.3 s",
     "59.9 s",
+    "1 min 0 s",
+    "2 min 0 s",
     "4 min 5 s",
   ]);
 });
