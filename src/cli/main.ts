@@ -37,6 +37,8 @@ function workingDirectory(): string {
 }
 
 async function run(command: Command): Promise<number> {
+  // The command of a mount in the background ends with what it writes, and opening a stream takes it time.
+  if (command.kind !== "mount" || command.foreground) outliveReaders();
   switch (command.kind) {
     case "help":
       process.stdout.write(command.text);
@@ -75,6 +77,11 @@ async function run(command: Command): Promise<number> {
     case "demo":
       return (await import("./demo/demo.ts")).runDemo(process.env);
   }
+}
+
+/** Who reads the output may stop at any time, as head does: what runs goes on, and its status counts. */
+function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 }
 
 async function mount(command: MountCommand): Promise<number> {

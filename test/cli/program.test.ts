@@ -56,6 +56,16 @@ describe("output and exit status", () => {
     expect(stdout).toMatch(/^Usage: mount-s3-ts BUCKET DIRECTORY/);
   });
 
+  test("a command whose output nobody reads does its work", async () => {
+    const env = environmentFor(sandbox.endpoint);
+    const server = [`--endpoint-url=${sandbox.endpoint.url}`, "--force-path-style"];
+    const words = [commandLine, "doctor", BUCKET, "--region=us-east-1", ...server];
+    const child = new Child(process.execPath, words, { env });
+    child.process.stdout?.destroy();
+    expect((await child.exitWithin(20_000)).code).toBe(0);
+    expect(child.stderr).toBe("");
+  });
+
   test("it works where its directory was removed", async () => {
     const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"';
     const words = ["-c", script, process.execPath, commandLine, "list"];
@@ -187,6 +197,18 @@ describe("in the foreground", () => {
     expect((await child.exitWithin(20_000)).code).toBe(0);
     expect(child.stdout).toContain(`got SIGTERM: unmounting ${directory}`);
     expect(scratch.mounts()).toEqual([]);
+  });
+
+  test("it lives on when nobody reads its output any more", async () => {
+    const directory = scratch.makeDirectory("mount");
+    const request = { endpoint: sandbox.endpoint, bucket: BUCKET, directory, args: ["-f"] };
+    const child = new Child(process.execPath, mountCommand(request), optionsFor(request));
+    child.process.stdout?.destroy();
+    await expect.poll(() => scratch.mounts(), { timeout: 10_000 }).toEqual([directory]);
+    expect(readdirSync(directory)).toEqual([]);
+    child.signal("SIGTERM");
+    expect((await child.exitWithin(20_000)).code).toBe(0);
+    expect(child.stderr).toBe("");
   });
 
   test("--no-log leaves only that line", async () => {
