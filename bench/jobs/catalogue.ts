@@ -54,7 +54,7 @@ const TABLE = [
   ...["rand-256k-4", "rand-4k-1-20ms", "read-5m-20ms", "first-byte-20ms", "small-files-few-20ms"],
   ...["small-files-16", "small-files-random-16", "ls", "ls-l", "find", "ls-20ms", "ls-l-20ms"],
   ...["seq-write", "seq-write-discard", "seq-write-discard-4", "create-50-20ms"],
-  ...["create-50-new-20ms", "create-4k-16-20ms", "create-4k-16-new-20ms", "cp-r-20ms", "rm-r"],
+  ...["create-50-new-20ms", "create-4k-16-new-20ms", "cp-r-20ms", "rm-r"],
   ...["start", "idle-memory", "memory-64", "memory-64-budget"],
 ];
 
