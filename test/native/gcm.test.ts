@@ -199,7 +199,7 @@ describe.each([
       content.fill(0xa5);
       expect(around.equals(Buffer.alloc(around.length, 0xa5))).toBe(true);
     });
-    fc.assert(property, { numRuns: 200 });
+    fc.assert(property, { numRuns: 100 });
   });
 
   test("opens every length up to three steps and a bit", () => {
@@ -214,8 +214,9 @@ describe.each([
           plain,
         };
         const content = Buffer.alloc(length);
-        expect(open(secret, seal(secret), content)).toBe(true);
-        expect(content.equals(plain)).toBe(true);
+        // Not `expect`, which takes longer than the rest.
+        if (open(secret, seal(secret), content) !== true || !content.equals(plain))
+          throw new Error(`${length} bytes are not opened`);
       }
   });
 

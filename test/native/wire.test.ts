@@ -121,7 +121,7 @@ describe.each([
     const line = await tlsLine(options);
     expect(await handshake(line, host, context)).toBe(0);
     const peer = await line.secured;
-    const bytes = pattern(5 * MIB + 12_345);
+    const bytes = pattern(2 * MIB + 12_345);
     const there = arrived(peer, bytes.length);
     await writeAll(line, bytes);
     expect((await there).equals(bytes)).toBe(true);
