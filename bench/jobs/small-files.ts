@@ -31,7 +31,7 @@ const mediumFiles = (sizes: Sizes): DataSet => files("medium/", sizes.mediumFile
 const smallFiles = (sizes: Sizes): DataSet => files("small/", sizes.smallFiles, SMALL_BYTES);
 /** So few that a round trip or two for each of them is soon over, however far away the server is. */
 const fewFiles = (sizes: Sizes): DataSet =>
-  files("small-few/", Math.round(sizes.smallFiles / 4), SMALL_BYTES);
+  files("small-few/", Math.ceil(sizes.smallFiles / 8), SMALL_BYTES);
 
 const READ = { group: GROUP, server: "nginx", writes: false, delayMs: 0 } as const;
 
