@@ -15,5 +15,9 @@ if [ $# -eq 0 ]; then
 fi
 case $1 in
   exec | list | unmount | sandbox | demo | doctor | bench | completion | --help | -h | --version | -V) exec mount-s3-ts "$@" ;;
+esac
+# Who says it does not have to be told.
+case " $* " in
+  *" -f "* | *" --foreground "*) exec mount-s3-ts "$@" ;;
   *) exec mount-s3-ts "$@" --foreground ;;
 esac
