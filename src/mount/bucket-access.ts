@@ -131,7 +131,9 @@ export function remedyFor(failure: S3Error, options: ObjectClientOptions): strin
     case "bad-response":
       return `is ${endpoint} an S3 server? Its address goes into --endpoint-url, with http:// or https://${pathStyleHint(options)}`;
     default:
-      return `what ${endpoint} answered says why`;
+      return failure.status === undefined
+        ? "correct the key or the option that it comes from"
+        : `what ${endpoint} answered says why`;
   }
 }
 

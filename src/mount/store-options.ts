@@ -14,7 +14,7 @@ import {
   findRegion,
   type ObjectClientOptions,
 } from "../s3/index.ts";
-import { type Environment, numberFrom } from "./environment.ts";
+import { type Environment, numberFrom, urlFrom } from "./environment.ts";
 import { MountError } from "./error.ts";
 import type { Backend } from "./kernel-end.ts";
 import type { MountOptions } from "./options.ts";
@@ -98,7 +98,7 @@ function endpointFor(options: MountOptions, environment: Environment): string | 
   if (options.endpointUrl !== undefined) return options.endpointUrl;
   if (environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"]?.toLowerCase() === "true")
     return undefined;
-  return environment["AWS_ENDPOINT_URL_S3"] || environment["AWS_ENDPOINT_URL"] || undefined;
+  return urlFrom(environment, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL");
 }
 
 async function regionFor(options: MountOptions, context: Surroundings): Promise<string> {

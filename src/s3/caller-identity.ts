@@ -5,6 +5,7 @@
 
 import { createHash } from "node:crypto";
 import { errorOfAnswer } from "./answer-error.ts";
+import { S3Error } from "./error.ts";
 import { authorityOf, originOf } from "./origin.ts";
 import { withoutSecrets } from "./quotation.ts";
 import type { Environment } from "./region.ts";
@@ -17,7 +18,11 @@ const OPERATION = "GetCallerIdentity";
 /** Where STS is: as AWS_ENDPOINT_URL_STS says, or Amazon's own of the region. */
 export function stsEndpoint(environment: Environment, region: string): URL {
   const domain = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
-  return new URL(environment["AWS_ENDPOINT_URL_STS"] || `https://sts.${region}.${domain}`);
+  const given = environment["AWS_ENDPOINT_URL_STS"];
+  if (!given) return new URL(`https://sts.${region}.${domain}`);
+  if (URL.canParse(given)) return new URL(given);
+  const message = `AWS_ENDPOINT_URL_STS is "${given}", which is no URL`;
+  throw new S3Error(message, { kind: "rejected", operation: OPERATION });
 }
 
 /** The ARN of whom `credentials` belong to. Rejects with an S3Error when STS does not tell. */

@@ -242,6 +242,9 @@ function warningsTo(log: Log): Logger {
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return onOneLine(String(error));
   const { message, name } = error;
+  if ("code" in error && error.code === "ERR_INVALID_URL") {
+    return "the variable that holds its address, or that of its service (AWS_ENDPOINT_URL_STS and the like), holds no URL";
+  }
   if (name === "InstanceMetadataV1FallbackError") return "it gave no session token (IMDSv2)";
   // Node quotes the command of credential_process, which may hold a password.
   const plain = message.replace(/^Command failed: .*/, "credential_process failed:");

@@ -86,7 +86,7 @@ export class Examination {
   }
 
   /** The ARN of whom `credentials` belong to. Rejects with an S3Error when STS does not tell. */
-  whose(credentials: Credentials, environment: Environment): Promise<string> {
+  async whose(credentials: Credentials, environment: Environment): Promise<string> {
     const { region } = this.#options;
     return callerIdentity(this.#transport, stsEndpoint(environment, region), region, credentials);
   }

@@ -173,8 +173,14 @@ test("a bucket that keeps versions has no delete marker more", async () => {
     new PutBucketVersioningCommand({ Bucket: "versioned", VersioningConfiguration }),
   );
   const { accessKeyId, secretAccessKey } = roles.minio.endpoint;
-  const env = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+  const env = {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    // A mount with keys does not need it.
+    AWS_ENDPOINT_URL_STS: "garbage",
+  };
   const finished = await doctor(["versioned", "--allow-delete"], env);
+  expect(finished.stdout).toMatch(/^\? +identity: .*AWS_ENDPOINT_URL_STS is "garbage"/m);
   expect(finished.stdout).toMatch(/^ok +s3:DeleteObject: an object that does not exist/m);
   const versions = await client.send(new ListObjectVersionsCommand({ Bucket: "versioned" }));
   expect([versions.Versions, versions.DeleteMarkers]).toEqual([undefined, undefined]);

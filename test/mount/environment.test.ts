@@ -3,6 +3,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { urlFrom } from "../../src/mount/environment.ts";
 import { BucketView, clientOf } from "../rigs/bucket-view.ts";
 import { run, succeed } from "../rigs/child.ts";
 import { expectRefusal } from "../rigs/command-run.ts";
@@ -69,4 +70,18 @@ test.each([
     { args, env, timeoutMs: 30_000 },
     { status: 1, says: [`${name} is "${value}"`, range, "correct the variable or unset it"] },
   );
+});
+
+test("a URL comes from the first variable that is set, or is refused by its name", () => {
+  const first = "AWS_ENDPOINT_URL_S3";
+  const second = "AWS_ENDPOINT_URL";
+  const of = (environment: Readonly<Record<string, string>>) => urlFrom(environment, first, second);
+  expect(of({})).toBeUndefined();
+  expect(of({ [first]: "", [second]: "http://b:1" })).toBe("http://b:1");
+  expect(of({ [first]: "https://a", [second]: "garbage" })).toBe("https://a");
+  for (const value of ["garbage", "ftp://host", "http://", "localhost:9000"]) {
+    expect(() => of({ [second]: value })).toThrow(
+      `AWS_ENDPOINT_URL is "${value}": it must be a URL such as`,
+    );
+  }
 });
