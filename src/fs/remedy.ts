@@ -87,8 +87,11 @@ const WRITE_REMEDIES: Partial<Record<WriteErrorKind, string>> = {
   "spill-lost": "write the file again, with TMPDIR naming a directory on a sound disk",
 };
 
+const NOT_UTF8 = "names in S3 are UTF-8, and the name that was asked for is not; convert it first";
+
 /** Why the protocol layer refuses an operation of this name by itself, and what to do instead. */
 export const REFUSALS: ReadonlyMap<string, string> = new Map([
+  ...["create", "mkdir", "mknod", "rename", "rename2"].map((opcode) => [opcode, NOT_UTF8] as const),
   ["symlink", "S3 has no symbolic links; copy the file instead (cp -rL follows links)"],
   ["link", "S3 has no hard links; copy the file instead"],
   [

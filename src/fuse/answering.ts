@@ -8,7 +8,7 @@
  * What an operation returns is sent, or undone; never both, never neither.
  */
 
-import { EACCES, EINTR, EIO, ENODEV, ENOENT } from "../base/errno.ts";
+import { EACCES, EINTR, EINVAL, EIO, ENODEV, ENOENT } from "../base/errno.ts";
 import { inBackground, type Log } from "../base/log.ts";
 import { systemError } from "../base/system-error.ts";
 import { InterruptWatch } from "./interrupts.ts";
@@ -79,6 +79,16 @@ export class Answering {
       result = row.call(this.#operations, request);
     } catch (error) {
       this.#fail(row, uniqueLow, uniqueHigh, error);
+      // Of a name that none can have, which the operation never saw.
+      if (error instanceof RequestError && error.errno === EINVAL) {
+        const { opcode } = row;
+        this.#operations.noteRefusal?.({
+          opcode,
+          ino: request.ino,
+          name: undefined,
+          errno: EINVAL,
+        });
+      }
       return false;
     }
     if (!(result instanceof Promise)) {

@@ -278,7 +278,8 @@ describe("a name", () => {
   );
 
   test("that is not UTF-8 does not exist, and cannot be made, and nobody is asked", () => {
-    const { kernel, calls } = served();
+    const noted: unknown[] = [];
+    const { kernel, calls } = served({ noteRefusal: (refusal) => noted.push(refusal) });
     const mkdir = compose(9, { unique: 10 }, u32(0o755, 0), name(notUtf8));
     const renaming = compose(12, { unique: 12 }, u64(1), name("a"), name(notUtf8));
     kernel.deliver(lookup(notUtf8), mkdir, renaming);
@@ -286,6 +287,12 @@ describe("a name", () => {
     expect(kernel.replyTo(10).errno).toBe(EINVAL);
     expect(kernel.replyTo(12).errno).toBe(EINVAL);
     expect(calls).toEqual([]);
+    // For the log: a name that is not found is no news.
+    const told = { name: undefined, errno: EINVAL };
+    expect(noted).toEqual([
+      expect.objectContaining({ opcode: "mkdir", ...told }),
+      expect.objectContaining({ opcode: "rename", ...told }),
+    ]);
   });
 
   test.each(["", ".", "..", "a/b", "/", "a\0b"])("%j is refused, and nobody is asked", (text) => {

@@ -60,7 +60,9 @@ function operationsOf(answers: Partial<Operations>, calls: Call[]): Operations {
     };
     return [operation, call] as const;
   });
-  return Object.fromEntries(made) as unknown as Operations;
+  const { noteRefusal } = answers;
+  const all = { ...Object.fromEntries(made), ...(noteRefusal && { noteRefusal }) };
+  return all as unknown as Operations;
 }
 
 export interface Served {
