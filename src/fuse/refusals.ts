@@ -81,6 +81,11 @@ const HELPER_REMEDIES: readonly (readonly [RegExp, FuseErrorKind, string])[] = [
     "choose a directory of this user, or have its owner give it with chown",
   ],
   [
+    /determine username/,
+    "mount-refused",
+    "this user has no name: give it a line in /etc/passwd (in a container: useradd --uid UID NAME)",
+  ],
+  [
     /too many FUSE file ?systems/i,
     "mount-refused",
     "unmount one, or have root raise mount_max in /etc/fuse.conf",

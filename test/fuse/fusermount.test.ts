@@ -100,6 +100,7 @@ describe("a helper", () => {
     ["mount failed: Operation not permitted", "mount-refused", "--cap-add SYS_ADMIN"],
     ["user has no write access to mountpoint /d", "mount-refused", "chown"],
     ["mountpoint /d not owned by user", "mount-refused", "chown"],
+    ["could not determine username", "mount-refused", "a line in /etc/passwd"],
     [
       "too many FUSE filesystems mounted; mount_max=N can be set in /etc/fuse.conf",
       "mount-refused",

@@ -1,7 +1,7 @@
 /** What a mount needs of this machine: one finding for each thing, with a remedy where there is one. */
 
 import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
-import { release } from "node:os";
+import { release, userInfo } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "../../base/log.ts";
 import { MIB } from "../../base/sizes.ts";
@@ -78,6 +78,11 @@ function checkPrivileges(privileged: boolean): Finding {
   if (!isSetUid(helper)) {
     const remedy = `chown root ${helper}; chmod u+s ${helper}`;
     return { check, verdict: "bad", detail: `${helper} is not set-uid root`, remedy };
+  }
+  if (!hasName()) {
+    const detail = `${helper} mounts for users with a name, and user ${process.getuid?.()} has none`;
+    const remedy = "give this user a line in /etc/passwd (in a container: useradd --uid UID NAME)";
+    return { check, verdict: "bad", detail, remedy };
   }
   const others = mayAllowOthers()
     ? ""
@@ -157,6 +162,15 @@ function findHelper(): string | undefined {
 function isSetUid(path: string): boolean {
   const { mode, uid } = statSync(path);
   return uid === 0 && (mode & 0o4000) !== 0;
+}
+
+/** Whether /etc/passwd, or what else tells names, has this user. */
+function hasName(): boolean {
+  try {
+    return userInfo().username !== "";
+  } catch {
+    return false;
+  }
 }
 
 function mayAllowOthers(): boolean {
