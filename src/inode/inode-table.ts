@@ -6,6 +6,7 @@
  */
 
 import { DirectoryInode, type FileInode, type Inode, ROOT_INO } from "./inode.ts";
+import { InodeNumbers } from "./inode-numbers.ts";
 
 /** Inodes kept for lookups that may follow a listing: about 16 MB. */
 const REMEMBERED_MAX = 32_768;
@@ -14,7 +15,7 @@ const REMOVAL_MS = 60_000;
 
 export class InodeTable {
   readonly root: DirectoryInode;
-  readonly #byIno = new Map<number, Inode>();
+  readonly #byIno = new InodeNumbers();
   /** What nobody refers to yet, oldest first. */
   readonly #remembered = new Set<Inode>();
   #inoNext = ROOT_INO + 1;

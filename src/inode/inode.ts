@@ -6,6 +6,7 @@
  */
 
 import { isArchiveClass, type ObjectInfo, type Stored } from "../s3/index.ts";
+import { INDEFINITE_MS } from "./metadata-ttl.ts";
 
 export const ROOT_INO = 1;
 
@@ -45,21 +46,40 @@ export interface LocalTimes {
 /** What S3 said of one version of an object, whose key is that of the inode. */
 export type Version = Omit<ObjectInfo, "key">;
 
-/** S3 has it. There may be millions of these, so the version is not an object of its own. */
+/** The same number: V8 allocates 16 bytes for what arithmetic gives, unless it is seen to be a small integer. */
+function unboxed(value: number): number {
+  const small = value | 0;
+  return small === value ? small : value;
+}
+
+/**
+ * S3 has it. There may be millions of these and of `FileInode`: the version is not an object of its own,
+ * and times are kept as numbers that V8 need not allocate.
+ */
 export class RemoteState implements Version {
-  readonly status = "remote";
   readonly sizeBytes: number;
   readonly etag: string;
-  readonly lastModifiedMs: number;
   readonly storageClass: string | undefined;
   readonly restored: boolean | undefined;
+  readonly #modifiedSeconds: number;
+  readonly #modifiedMs: number;
 
   constructor({ sizeBytes, etag, lastModifiedMs, storageClass, restored }: Version) {
     this.sizeBytes = sizeBytes;
     this.etag = etag;
-    this.lastModifiedMs = lastModifiedMs;
     this.storageClass = storageClass;
     this.restored = restored;
+    const seconds = Math.floor(lastModifiedMs / 1000);
+    this.#modifiedSeconds = unboxed(seconds);
+    this.#modifiedMs = unboxed(lastModifiedMs - seconds * 1000);
+  }
+
+  get status(): "remote" {
+    return "remote";
+  }
+
+  get lastModifiedMs(): number {
+    return this.#modifiedSeconds * 1000 + this.#modifiedMs;
   }
 
   get object(): Version {
@@ -93,6 +113,32 @@ interface Location {
   readonly name: string;
 }
 
+/** What times are kept relative to: for weeks, the differences are numbers that V8 need not allocate. */
+const EPOCH_MS = Date.now();
+/** How 0, and what need not be told from a hundred years, are kept: the ends of the range of such numbers. */
+const NEVER = 1 << 31;
+const INDEFINITE = ~NEVER;
+
+function sinceEpoch(timeMs: number): number {
+  if (timeMs === 0) return NEVER;
+  const offsetMs = timeMs - EPOCH_MS;
+  return offsetMs > INDEFINITE_MS / 2 ? INDEFINITE : unboxed(offsetMs);
+}
+
+function timeOf(offset: number): number {
+  if (offset === NEVER) return 0;
+  return EPOCH_MS + (offset === INDEFINITE ? INDEFINITE_MS : offset);
+}
+
+/** Bits of `FileInode`. */
+const UNASKED = 1;
+const REPLACES = 2;
+const MADE = 4;
+
+function withBit(bits: number, bit: number, is: boolean): number {
+  return is ? bits | bit : bits & ~bit;
+}
+
 export class FileInode {
   readonly ino: number;
   /** Both change when it is renamed, and only then. */
@@ -101,17 +147,11 @@ export class FileInode {
   state: FileState;
   /** How many times the kernel was told of it and has not forgotten. */
   lookups = 0;
-  validUntilMs = 0;
-  /** Until then an open can trust the last answer of S3; 0 once it has served one. */
-  openableUntilMs = 0;
-  /** Whether nobody asked S3 for the name before the file was made, so that the upload has to. */
-  unasked: boolean = false;
-  /** Whether S3 has an object of its name, should its writing fail. */
-  replaces: boolean = false;
-  /** Whether its bytes were written in this mount. */
-  made: boolean = false;
   /** The name of the file that a listing showed behind it, if one did: it may be gone by now. */
   followedBy: string | undefined;
+  #validUntil = NEVER;
+  #openableUntil = NEVER;
+  #bits = 0;
 
   constructor(ino: number, location: Location, state: FileState) {
     this.ino = ino;
@@ -122,6 +162,50 @@ export class FileInode {
 
   get kind(): "file" {
     return "file";
+  }
+
+  get validUntilMs(): number {
+    return timeOf(this.#validUntil);
+  }
+
+  set validUntilMs(timeMs: number) {
+    this.#validUntil = sinceEpoch(timeMs);
+  }
+
+  /** Until then an open can trust the last answer of S3; 0 once it has served one. */
+  get openableUntilMs(): number {
+    return timeOf(this.#openableUntil);
+  }
+
+  set openableUntilMs(timeMs: number) {
+    this.#openableUntil = sinceEpoch(timeMs);
+  }
+
+  /** Whether nobody asked S3 for the name before the file was made, so that the upload has to. */
+  get unasked(): boolean {
+    return (this.#bits & UNASKED) !== 0;
+  }
+
+  set unasked(is: boolean) {
+    this.#bits = withBit(this.#bits, UNASKED, is);
+  }
+
+  /** Whether S3 has an object of its name, should its writing fail. */
+  get replaces(): boolean {
+    return (this.#bits & REPLACES) !== 0;
+  }
+
+  set replaces(is: boolean) {
+    this.#bits = withBit(this.#bits, REPLACES, is);
+  }
+
+  /** Whether its bytes were written in this mount. */
+  get made(): boolean {
+    return (this.#bits & MADE) !== 0;
+  }
+
+  set made(is: boolean) {
+    this.#bits = withBit(this.#bits, MADE, is);
   }
 
   get key(): string {
@@ -210,7 +294,9 @@ const SAME_TIME_MS = 2000;
 export function withKnownTime(known: Version, seen: Version): Version {
   const { lastModifiedMs } = known;
   const differenceMs = Math.abs(seen.lastModifiedMs - lastModifiedMs);
-  return differenceMs > 0 && differenceMs < SAME_TIME_MS ? { ...seen, lastModifiedMs } : seen;
+  if (differenceMs === 0 || differenceMs >= SAME_TIME_MS) return seen;
+  const { etag, restored, sizeBytes, storageClass } = seen;
+  return { etag, lastModifiedMs, restored, sizeBytes, storageClass };
 }
 
 /** A file that is begun at `nowMs`, or written on where `stored` ends. */

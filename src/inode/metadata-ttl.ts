@@ -25,7 +25,7 @@ export interface Lifetimes {
 }
 
 /** A hundred years: what mount-s3 means by "indefinite". */
-const INDEFINITE_MS = 3_153_600_000_000;
+export const INDEFINITE_MS = 3_153_600_000_000;
 
 /** As mount-s3: long enough for the requests of one system call. */
 const MINIMAL_FILE_MS = 100;
