@@ -14,7 +14,7 @@
  * first of the names that were looked up lately.
  *
  * A walk is a guess. It begins when a listing was read here or when a second name is asked for right
- * behind one that was found, and ends with a name that does not exist or when a page served nobody.
+ * behind one that was found, and ends with a name that does not exist or when pages served nobody.
  */
 
 import type { DirectoryListing, Listed } from "./directory-listing.ts";
@@ -29,11 +29,13 @@ import { isRefusal, type StartAfter } from "./start-after.ts";
 const LISTED_MS = 10_000;
 /** How long after one name was found the next may be asked for. */
 const STEP_MS = 1000;
+/** So many pages may serve nobody: each costs one request, where its name alone would have cost two. */
+const MISSES_MAX = 3;
 const PAUSE_MS = 10_000;
 /** A page of a hundred takes S3 hardly longer than a page of one. */
 const KEYS_MIN = 100;
 const KEYS_MAX = 1000;
-/** The next page is this many times what the last one served. */
+/** The next page is this many times what the last one served, or made wait. */
 const GROWTH = 10;
 /** Lookups that are remembered, to see where the last of several programs is. */
 const RECENT_MAX = 16;
@@ -74,7 +76,9 @@ export class Walks {
   /** The request under way that may bring `name` with it, which is to be awaited before asking. */
   underway({ walk }: DirectoryInode, name: string): Promise<void> | undefined {
     const underway = walk?.underway;
-    if (underway === undefined || compareKeys(name, underway.from) < 0) return undefined;
+    if (walk === undefined || underway === undefined) return undefined;
+    if (compareKeys(name, underway.from) < 0) return undefined;
+    walk.waited += 1;
     return underway.settled;
   }
 
@@ -118,17 +122,21 @@ export class Walks {
       return false;
     }
     if (walk.pausedUntilMs > nowMs || walk.lastName === name) return false;
-    const { covered, served } = walk;
+    const { covered, served, waited } = walk;
     if (covered !== undefined) {
       const isInside = compareKeys(covered.from, name) <= 0 && compareKeys(name, covered.to) <= 0;
-      if (served === 0 && !isInside) {
+      walk.misses = served + waited === 0 && !isInside ? walk.misses + 1 : 0;
+      if (walk.misses === MISSES_MAX) {
+        walk.misses = 0;
         walk.pausedUntilMs = nowMs + PAUSE_MS;
         walk.covered = undefined;
         return false;
       }
     }
-    walk.keysMax = Math.min(KEYS_MAX, Math.max(KEYS_MIN, covered ? served * GROWTH : 0));
+    const used = Math.max(served, waited);
+    walk.keysMax = Math.min(KEYS_MAX, Math.max(KEYS_MIN, covered ? used * GROWTH : 0));
     walk.served = 0;
+    walk.waited = 0;
     return true;
   }
 
@@ -174,6 +182,8 @@ function walkOf(directory: DirectoryInode): Walk {
     lookups: 0,
     keysMax: KEYS_MIN,
     served: 0,
+    waited: 0,
+    misses: 0,
     covered: undefined,
     pausedUntilMs: 0,
     underway: undefined,
