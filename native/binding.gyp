@@ -14,6 +14,7 @@
         "device.c",
         "handshake.c",
         "datagram.c",
+        "busy-poll.c",
         "channel.c",
         "transfer.c",
         "notifier.c",

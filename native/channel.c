@@ -12,6 +12,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* A second: whoever wants more wants something else. */
+#define BUSY_POLL_US_MAX 1000000
+
 static void disown(struct channel *channel) {
   if (--channel->owners == 0)
     free(channel);
@@ -51,6 +54,11 @@ static void resolve_all(struct channel *channel, struct notification *notificati
   }
 }
 
+static void close_watchers(struct channel *channel) {
+  uv_close((uv_handle_t *)&channel->busy_poll.idle, on_handle_closed);
+  uv_close((uv_handle_t *)&channel->poll, on_handle_closed);
+}
+
 static void close_channel(struct channel *channel) {
   napi_env env = channel->environment->env;
   if (!channel->open)
@@ -69,7 +77,7 @@ static void close_channel(struct channel *channel) {
   }
   if (channel->listening)
     uv_close((uv_handle_t *)&channel->answered, on_handle_closed);
-  uv_close((uv_handle_t *)&channel->poll, on_handle_closed);
+  close_watchers(channel);
   napi_delete_reference(env, channel->on_readable);
   napi_delete_reference(env, channel->wrapper);
 }
@@ -88,6 +96,8 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
   napi_value wrapper, on_readable;
   if (status < 0)
     channel->hung_up = true;
+  else
+    busy_poll_on_request(&channel->busy_poll);
   napi_open_handle_scope(env, &scope);
   napi_get_reference_value(env, channel->wrapper, &wrapper);
   napi_get_reference_value(env, channel->on_readable, &on_readable);
@@ -142,7 +152,8 @@ static bool wrap(struct channel *channel, napi_value on_readable, napi_value *wr
   return false;
 }
 
-static napi_value start_channel(struct environment *environment, int fd, napi_value on_readable) {
+static napi_value start_channel(struct environment *environment, int fd, napi_value on_readable,
+                                uint64_t busy_poll_us) {
   napi_env env = environment->env;
   uv_loop_t *loop;
   napi_value wrapper;
@@ -161,8 +172,10 @@ static napi_value start_channel(struct environment *environment, int fd, napi_va
     return NULL;
   }
   own_handle(channel, (uv_handle_t *)&channel->poll);
+  busy_poll_init(&channel->busy_poll, loop, busy_poll_us * 1000);
+  own_handle(channel, (uv_handle_t *)&channel->busy_poll.idle);
   if (!wrap(channel, on_readable, &wrapper)) {
-    uv_close((uv_handle_t *)&channel->poll, on_handle_closed);
+    close_watchers(channel);
     return NULL;
   }
   channel->open = true;
@@ -176,8 +189,9 @@ static napi_value start_channel(struct environment *environment, int fd, napi_va
 }
 
 napi_value open_channel(napi_env env, napi_callback_info info) {
-  napi_value arguments[1], fd_value, on_readable;
+  napi_value arguments[1], fd_value, on_readable, busy_poll_value;
   napi_valuetype type;
+  uint64_t busy_poll_us = 0;
   int fd;
   if (!read_arguments(env, info, 1, arguments, NULL))
     return NULL;
@@ -187,13 +201,17 @@ napi_value open_channel(napi_env env, napi_callback_info info) {
   }
   if (napi_get_named_property(env, arguments[0], "fd", &fd_value) != napi_ok ||
       napi_get_named_property(env, arguments[0], "onReadable", &on_readable) != napi_ok ||
+      napi_get_named_property(env, arguments[0], "busyPollMicros", &busy_poll_value) != napi_ok ||
       !read_descriptor(env, fd_value, &fd))
     return NULL;
   if (napi_typeof(env, on_readable, &type) != napi_ok || type != napi_function) {
     napi_throw_type_error(env, NULL, "onReadable must be a function");
     return NULL;
   }
-  return start_channel(environment_of(env), fd, on_readable);
+  if (napi_typeof(env, busy_poll_value, &type) == napi_ok && type != napi_undefined &&
+      !read_integer(env, busy_poll_value, "busyPollMicros", BUSY_POLL_US_MAX, &busy_poll_us))
+    return NULL;
+  return start_channel(environment_of(env), fd, on_readable, busy_poll_us);
 }
 
 struct channel *channel_receiver(napi_env env, napi_callback_info info, size_t count,

@@ -5,6 +5,8 @@
 #ifndef CHANNEL_H
 #define CHANNEL_H
 
+#include "busy-poll.h"
+
 #include <node_api.h>
 #include <stdbool.h>
 #include <uv.h>
@@ -19,6 +21,7 @@ struct channel {
   bool hung_up;
   unsigned owners;
   uv_poll_t poll;
+  struct busy_poll busy_poll;
   napi_ref wrapper;
   napi_ref on_readable;
   /* From the first notification on; `answered` is initialised once `listening`, and keeps the loop

@@ -131,6 +131,7 @@ function mountOptions(values: MountValues, settled: Settled): MountOptions {
     fileMode: values["file-mode"] ?? 0o644,
     readPartBytes: values["read-part-size"] ?? partBytes,
     writePartBytes: values["write-part-size"] ?? partBytes,
+    busyPollMicros: values["busy-poll"],
     memoryTargetBytes: memoryTargetMib === undefined ? undefined : memoryTargetMib * MIB,
     maximumThroughputGbps: values["maximum-throughput-gbps"],
     metadataTtl,

@@ -253,6 +253,13 @@ export const MOUNT_TABLE = {
     group: PERFORMANCE,
     help: "Fetch files only when they are read, not when files before them in their directory are, and list directories only when they are opened: slower, but no request can be in vain.",
   },
+  "busy-poll": {
+    group: PERFORMANCE,
+    help: "For how long to stay awake for the next request of the kernel or answer of a server nearby, in microseconds, while more than 2,000 requests come in a second. It makes such reads up to half as fast again, for more processor time; 0 turns it off.",
+    placeholder: "MICROSECONDS",
+    value: wholeNumber("microseconds", 0, 1_000_000),
+    default: "100; 0 with less than two processors",
+  },
   "maximum-throughput-gbps": {
     group: PERFORMANCE,
     help: "Throughput to aim at, in Gbit per second: opens one connection for each 0.4, 10 at least. It does not limit what they carry.",

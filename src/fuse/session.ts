@@ -48,6 +48,8 @@ export interface SessionOptions {
   readonly log: Log;
   /** Absent, or where a number is absent, the default. */
   readonly background?: Partial<BackgroundLimits>;
+  /** For how many microseconds to look for more before sleeping, where requests come thick and fast. */
+  readonly busyPollMicros?: number;
   /** The users whose requests are served, with --allow-root: others get EACCES. Absent: all. */
   readonly allowedUids?: readonly number[];
   /** Whether thread `pid` is being killed; only then is a request of it that was interrupted given up. */
@@ -92,8 +94,9 @@ export class Session {
     assert(slot !== undefined, "a new pool has slots");
     this.#slot = slot;
     this.#request = new RequestReader(slot);
-    const { fd } = options;
-    this.#channel = options.addon.openChannel({ fd, onReadable: () => this.#drain() });
+    const { fd, busyPollMicros = 0 } = options;
+    const onReadable = () => this.#drain();
+    this.#channel = options.addon.openChannel({ fd, busyPollMicros, onReadable });
     this.#reply = new ReplyWriter(this.#channel);
     this.#answering = new Answering({
       operations: options.operations,

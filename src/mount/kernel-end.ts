@@ -17,6 +17,7 @@ import { loadFuse, mountWithFuseNative } from "../fuse-native/index.ts";
 import { type Addon, addon, addonIfAny, addonOrPortable, type Portable } from "../native/index.ts";
 import { MountError } from "./error.ts";
 import type { MountOptions } from "./options.ts";
+import { processorsAllowed } from "./processors.ts";
 
 /** What df and mount show. */
 const NAMES = { fsname: "mount-s3-ts", subtype: "mount-s3-ts" } as const;
@@ -57,6 +58,9 @@ export interface KernelParts {
   readonly background: NonNullable<SessionOptions["background"]>;
 }
 
+/** Longer than a server nearby takes to answer, and than programs take from one read to the next. */
+const BUSY_POLL_MICROS = 100;
+
 /**
  * Loads what `options.fuseBackend` names.
  * @throws NativeError or FuseNativeError that says what to install
@@ -90,6 +94,11 @@ export async function loadBackend(options: MountOptions): Promise<Backend> {
   }
 }
 
+/** Whoever has a share of a processor, or no more than one, has nothing to spend on waiting. */
+function defaultBusyPoll(): number {
+  return processorsAllowed() < 2 ? 0 : BUSY_POLL_MICROS;
+}
+
 async function startNative(
   options: MountOptions,
   addon: Addon,
@@ -105,6 +114,7 @@ async function startNative(
     absentMsOf,
     log,
     background,
+    busyPollMicros: options.busyPollMicros ?? defaultBusyPoll(),
     ...(allowedUids && { allowedUids }),
   });
   try {

@@ -67,6 +67,8 @@ export interface MountOptions {
   readonly writePartBytes: number;
   /** The most memory the process should use, arena and all; undefined for 95 % of what there is. */
   readonly memoryTargetBytes: number | undefined;
+  /** See --busy-poll; the default depends on the processors. */
+  readonly busyPollMicros: number | undefined;
   readonly maximumThroughputGbps: number | undefined;
   readonly metadataTtl: MetadataTtl;
   /** The same for names that are not there. */

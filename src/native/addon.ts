@@ -150,6 +150,11 @@ export interface Wire {
 interface ChannelOptions {
   readonly fd: number;
   /**
+   * For how many microseconds, a million at the most, the event loop looks for events before it sleeps
+   * while requests follow one another closely (native/busy-poll.h); 0 for none, as when absent.
+   */
+  readonly busyPollMicros?: number;
+  /**
    * Called on the event loop when the descriptor is readable, and once more when it has failed or
    * hung up. Requests are then taken with `receive` until it returns -EAGAIN.
    */

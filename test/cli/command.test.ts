@@ -94,6 +94,7 @@ describe("a mount", () => {
         readPartBytes: 8_388_608,
         writePartBytes: 8_388_608,
         memoryTargetBytes: undefined,
+        busyPollMicros: undefined,
         maximumThroughputGbps: undefined,
         metadataTtl: { kind: "minimal" },
         negativeMetadataTtl: { kind: "minimal" },

@@ -103,6 +103,7 @@ describe("each flag of mount-s3", () => {
     const ours = Object.keys(MOUNT_TABLE).filter((name) => !theirs.has(name));
     expect(new Set(ours)).toEqual(
       new Set([
+        "busy-poll",
         "fuse-backend",
         "log-format",
         "no-fetch-ahead",

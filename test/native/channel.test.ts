@@ -5,6 +5,8 @@
 
 import { once } from "node:events";
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
+import { performance } from "node:perf_hooks";
+import { setTimeout } from "node:timers/promises";
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
@@ -52,6 +54,59 @@ function fill(full: Channel): void {
   const bytes = new Uint8Array(MIB);
   while (full.reply(bytes, bytes.length) > 0);
 }
+
+/** Turns of the event loop while nothing happens for this long. */
+async function turnsWithin(ms: number): Promise<number> {
+  const { loopCount } = performance.nodeTiming.uvMetricsInfo;
+  await setTimeout(ms);
+  return performance.nodeTiming.uvMetricsInfo.loopCount - loopCount;
+}
+
+describe("busy polling", () => {
+  /** Requests of a byte, each sent when the one before it has been taken. */
+  async function receiveMany(count: number, busyPollMicros?: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const slot = new Uint8Array(64);
+      let left = count;
+      const onReadable = () => {
+        expect(channel?.receive(slot)).toBe(1);
+        left -= 1;
+        if (left > 0) writeSync(theirs, "x");
+        else resolve();
+      };
+      const options = busyPollMicros === undefined ? {} : { busyPollMicros };
+      channel = addon().openChannel({ fd: ours, onReadable, ...options });
+      writeSync(theirs, "x");
+    });
+  }
+
+  test("keeps the loop awake behind requests that follow one another closely, and no longer", async () => {
+    await receiveMany(2000, 200_000);
+    expect(await turnsWithin(100)).toBeGreaterThan(100);
+    await expect.poll(() => turnsWithin(50)).toBeLessThan(10);
+  });
+
+  test.each([
+    ["where it is off", 2000, undefined],
+    ["behind a single request", 1, 1_000_000],
+  ])("lets the loop sleep %s", async (_, count, busyPollMicros) => {
+    await receiveMany(count, busyPollMicros);
+    await expect.poll(() => turnsWithin(100)).toBeLessThan(10);
+  });
+
+  test("ends with its channel", async () => {
+    await receiveMany(2000, 1_000_000);
+    channel?.close();
+    await expect.poll(() => turnsWithin(50), { timeout: 900 }).toBeLessThan(10);
+  });
+
+  test("is for a second at the most", () => {
+    const busyPollMicros = 1_000_001;
+    expect(() => addon().openChannel({ fd: ours, onReadable() {}, busyPollMicros })).toThrow(
+      /busyPollMicros/,
+    );
+  });
+});
 
 describe("receive", () => {
   test("takes a request, and says that there is none", () => {

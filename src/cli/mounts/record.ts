@@ -227,7 +227,7 @@ function removeStale(place: string, uid: number): void {
 }
 
 function flagsToShow(options: MountOptions): readonly string[] {
-  const { endpointUrl, metadataTtl, profile, region } = options;
+  const { busyPollMicros, endpointUrl, metadataTtl, profile, region } = options;
   const ttl = metadataTtl.kind === "seconds" ? metadataTtl.seconds : metadataTtl.kind;
   return [
     ...(endpointUrl === undefined ? [] : [`--endpoint-url=${endpointUrl}`]),
@@ -239,6 +239,7 @@ function flagsToShow(options: MountOptions): readonly string[] {
     ...(options.allowOther ? ["--allow-other"] : []),
     ...(options.allowRoot ? ["--allow-root"] : []),
     ...(options.autoUnmount ? ["--auto-unmount"] : []),
+    ...(busyPollMicros === undefined ? [] : [`--busy-poll=${busyPollMicros}`]),
     ...(options.fetchAhead ? [] : ["--no-fetch-ahead"]),
     ...(metadataTtl.kind === "minimal" ? [] : [`--metadata-ttl=${ttl}`]),
   ];

@@ -1,0 +1,20 @@
+/** How many processors a mount may use: those of the machine, or what the control group allows. */
+
+import { availableParallelism } from "node:os";
+import { controlGroupTexts, type FileSource, systemFiles } from "../base/control-groups.ts";
+
+/** May be a fraction. A quota of a group is processor time per period, in microseconds. */
+export function processorsAllowed(
+  source: FileSource = systemFiles,
+  ofMachine: number = availableParallelism(),
+): number {
+  const texts = (version1: string) =>
+    controlGroupTexts(source, { controller: "cpu", version2: "cpu.max", version1 });
+  const periods = texts("cpu.cfs_period_us");
+  // "max 100000" in version 2 and -1 in version 1 are no limit.
+  const quotas = texts("cpu.cfs_quota_us").map((text, group) => {
+    const [, quota, period = periods[group]] = /^(\d+)(?: (\d+))?$/.exec(text) ?? [];
+    return quota === undefined ? Infinity : Number(quota) / Number(period);
+  });
+  return Math.min(ofMachine, ...quotas.filter((count) => count > 0));
+}
