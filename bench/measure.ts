@@ -5,7 +5,7 @@ import type { Contender } from "./contenders.ts";
 import type { Figure, Job } from "./jobs/job.ts";
 import type { Sizes } from "./jobs/sizes.ts";
 import { partOfOthers, readLoad } from "./machine.ts";
-import { sampleMemory } from "./memory-sampler.ts";
+import { sampleMemory, sampleUsed } from "./memory-sampler.ts";
 import { type Mounted, mount } from "./mounted.ts";
 import type { Measurement } from "./result.ts";
 import type { Server } from "./servers/server.ts";
@@ -60,18 +60,24 @@ async function accounted(
   mounted: Mounted,
   job: Job,
   { sizes, stem }: { readonly sizes: Sizes; readonly stem: string },
-): Promise<Pick<Measurement, "figure" | "usage" | "memory" | "othersPart" | "aroundSeconds">> {
+): Promise<
+  Pick<Measurement, "figure" | "usage" | "memory" | "used" | "othersPart" | "aroundSeconds">
+> {
   const scratch = mkdtempSync(SCRATCH);
   try {
     const load = readLoad();
     const before = mounted.usage();
-    const samples = sampleMemory(mounted.pid, job.secondsOf?.(sizes));
+    const seconds = job.secondsOf?.(sizes);
+    const samples = sampleMemory(mounted.pid, seconds);
+    const usedSamples = seconds === undefined ? undefined : sampleUsed(mounted.usedMib, seconds);
     let figure: Figure;
     let memory: Measurement["memory"] = [];
+    let used: Measurement["used"];
     try {
       figure = await job.measure({ mounted, sizes, stem, scratch });
     } finally {
       memory = samples();
+      used = await usedSamples?.();
     }
     const after = mounted.usage();
     const loadAfter = readLoad();
@@ -81,7 +87,8 @@ async function accounted(
       peakMemoryMib: after.peakMemoryMib,
     };
     const aroundSeconds = Math.max(0, loadAfter.ownSeconds - load.ownSeconds - usage.cpuSeconds);
-    return { figure, usage, memory, aroundSeconds, othersPart: partOfOthers(load, loadAfter) };
+    const othersPart = partOfOthers(load, loadAfter);
+    return { figure, usage, memory, used, aroundSeconds, othersPart };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

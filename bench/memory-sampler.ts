@@ -1,5 +1,6 @@
 /** Looks at the resident memory of a process and of those below it, while a job runs. */
 
+import { setTimeout as delay } from "node:timers/promises";
 import { descendantsOf, residentMibOf } from "./processes.ts";
 
 const INTERVAL_MS = 50;
@@ -35,6 +36,38 @@ export function sampleMemory(pid: number, seconds = 0): () => readonly MemoryPoi
     look();
     return thinned(points, most);
   };
+}
+
+/** Of a long job, how often memory in use is asked for: each time everything is collected. */
+const USED_POINTS = 120;
+const USED_INTERVAL_MS_MIN = 1000;
+
+/** Asks again and again for the memory in use, while a job of so many seconds runs; what it returns ends that. */
+export function sampleUsed(
+  usedMib: () => Promise<number | undefined>,
+  seconds: number,
+): () => Promise<readonly MemoryPoint[]> {
+  const begun = performance.now();
+  const intervalMs = Math.max(USED_INTERVAL_MS_MIN, (1000 * seconds) / USED_POINTS);
+  const ended = new AbortController();
+  const points: MemoryPoint[] = [];
+  const asking = (async () => {
+    while (await waited(intervalMs, ended.signal)) {
+      const mib = await usedMib();
+      if (mib === undefined) return;
+      points.push([(performance.now() - begun) / 1000, Number(mib.toFixed(2))]);
+    }
+  })();
+  return async () => {
+    ended.abort();
+    await asking;
+    return points;
+  };
+}
+
+/** False when it was ended before. */
+async function waited(milliseconds: number, signal: AbortSignal): Promise<boolean> {
+  return delay(milliseconds, true, { signal }).catch(() => false);
 }
 
 function thinned(points: readonly MemoryPoint[], most: number): readonly MemoryPoint[] {

@@ -16,6 +16,8 @@ export interface Measurement {
   readonly usage: Usage;
   /** Resident memory while the job ran: seconds since its beginning, MiB. */
   readonly memory: readonly (readonly [seconds: number, mib: number])[];
+  /** Of a long job, memory in use after a collection, where the mount tells: seconds, MiB. */
+  readonly used?: Measurement["memory"] | undefined;
   /** The part of the machine that others had meanwhile, from 0 to 1. */
   readonly othersPart: number;
   /** CPU-seconds of what serves the mount and uses it: the server, the readers and the harness. */

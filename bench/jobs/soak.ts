@@ -27,6 +27,7 @@ export const SOAK: Job = {
   server: "sandbox",
   writes: true,
   delayMs: 5,
+  asksMemory: true,
   data: () => [BIG, SMALL],
   secondsOf: ({ soakSeconds }) => soakSeconds,
   measure: async ({ mounted, sizes: { soakSeconds }, stem }) => {

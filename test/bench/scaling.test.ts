@@ -77,13 +77,25 @@ describe("a long run", () => {
     ["memory grows", (hours: number) => 60 + 20 * hours],
   ])("%s", (verdict, mibAt) => {
     expect(conclusionsOf(soak(mibAt))).toEqual([
-      expect.stringMatching(`^mount-s3-ts: ${verdict}\\. In the second half of 59\\.9 minutes`),
+      expect.stringMatching(
+        `^mount-s3-ts: ${verdict}\\. In the second half of 59\\.9 minutes resident`,
+      ),
     ]);
   });
 
   test("that swings too widely is not judged", () => {
     expect(conclusionsOf(soak((hours) => 100 + 60 * Math.sin(25 * hours)))[0]).toContain(
       "too short a run to tell",
+    );
+  });
+
+  test("is judged by what is in use, where that is known", () => {
+    const swinging = soak((hours) => 100 + 60 * Math.sin(25 * hours));
+    const used = Array.from({ length: 120 }, (_, at) => [at * 30, 40 + (at % 3)] as const);
+    const measurements = swinging.measurements.map((each) => ({ ...each, used }));
+    const [said] = conclusionsOf({ ...swinging, measurements });
+    expect(said).toMatch(
+      /^mount-s3-ts: memory is flat\. .* memory in use, after collections, was 41\.0 MiB/,
     );
   });
 
