@@ -87,7 +87,7 @@ function explainSyncFailure(error: unknown): never {
     (error instanceof WriteError && error.kind === "too-large") ||
     (error instanceof S3Error && error.kind === "too-many-parts");
   if (!isTooLarge) throw error;
-  throw new FsError("no-room", error.message, { cause: error });
+  throw new FsError("no-room", "the file cannot grow", { cause: error });
 }
 
 function reactivate(handle: ReadHandle): void {

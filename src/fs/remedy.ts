@@ -6,9 +6,11 @@
 import { MemoryError } from "../memory/index.ts";
 import { S3Error, type S3ErrorKind } from "../s3/index.ts";
 import { WriteError, type WriteErrorKind } from "../write/index.ts";
+import { FsError } from "./error.ts";
 
 export function remedyOf(error: unknown): string | undefined {
   if (error instanceof S3Error) return s3Remedy(error);
+  if (error instanceof FsError && error.kind === "no-room") return remedyOf(error.cause);
   if (error instanceof WriteError) return WRITE_REMEDIES[error.kind];
   if (error instanceof MemoryError) {
     return "mount with a larger --memory-target, or have fewer files open at one time";
