@@ -6,7 +6,7 @@
 import { CURVES, STREAMS_CURVE } from "../jobs/curves.ts";
 import { moreIsBetter } from "../jobs/job.ts";
 import { LIMIT } from "../limit.ts";
-import type { DescribedJob, Result } from "../result.ts";
+import type { DescribedJob, Measurement, Result } from "../result.ts";
 import { formatNumber } from "./figures.ts";
 import { groupBy, type Row, summariseAll } from "./summary.ts";
 
@@ -235,24 +235,43 @@ function latencyCharts({ jobs, measurements }: Result): Lines[] {
 const SECONDS_MIN = 0.3;
 
 export function memoryCharts(result: Result): Lines[] {
-  const { measurements } = result;
-  return jobsOutsideCurves(result).flatMap(({ name }) => {
-    const lines = [...groupBy(measurements, ({ contender }) => contender)].flatMap(
-      ([contender, own]) => {
-        const last = own.findLast((each) => each.job === name);
-        if (last === undefined || last.contender === LIMIT) return [];
-        return (last.memory.at(-1)?.[0] ?? 0) < SECONDS_MIN
-          ? []
-          : [{ contender, points: last.memory }];
-      },
-    );
-    if (lines.length === 0) return [];
-    return {
+  return jobsOutsideCurves(result).flatMap(({ name }) => [
+    ...memoryOver(result, name, { title: name, caption: "resident memory", of: (it) => it.memory }),
+    ...memoryOver(result, name, {
+      title: `${name}, in use`,
+      caption: "memory in use after collections",
+      of: ({ used = [] }) => used,
+    }),
+  ]);
+}
+
+interface MemoryChart {
+  readonly title: string;
+  readonly caption: string;
+  readonly of: (measurement: Measurement) => Measurement["memory"];
+}
+
+/** One chart with a line for each contender, or none. */
+function memoryOver(
+  { measurements }: Result,
+  job: string,
+  { caption, of, title }: MemoryChart,
+): Lines[] {
+  const lines = [...groupBy(measurements, ({ contender }) => contender)].flatMap(
+    ([contender, own]) => {
+      const last = own.findLast((each) => each.job === job);
+      if (last === undefined || last.contender === LIMIT) return [];
+      const points = of(last);
+      return (points.at(-1)?.[0] ?? 0) < SECONDS_MIN ? [] : [{ contender, points }];
+    },
+  );
+  if (lines.length === 0) return [];
+  return [
+    {
       kind: "lines",
-      title: name,
-      caption: "resident memory while the job ran, last round",
+      ...{ title, caption: `${caption} while the job ran, last round` },
       ...{ x: "seconds", y: "MiB", lines },
       logarithmic: { x: false, y: false },
-    } satisfies Lines;
-  });
+    },
+  ];
 }

@@ -38,7 +38,6 @@ function costsOf({ jobs, measurements }: Result): Cost[] {
     if (one === undefined || unitsOf(one) === 0) return [];
     const part = (of: (each: Measurement) => number): number =>
       median(known.map((each) => of(each) / unitsOf(each)));
-    const seconds = median(known.map(secondsOf));
     const described = jobs.find(({ name }) => name === job);
     return {
       job,
@@ -47,7 +46,7 @@ function costsOf({ jobs, measurements }: Result): Cost[] {
       first: part(({ usage }) => usage.firstThreadSeconds ?? 0),
       others: part(({ usage }) => usage.cpuSeconds - (usage.firstThreadSeconds ?? 0)),
       around: part(({ aroundSeconds = 0 }) => aroundSeconds),
-      reached: unitsOf(one) / seconds,
+      reached: median(known.map((each) => unitsOf(each) / secondsOf(each))),
     };
   });
 }

@@ -74,13 +74,14 @@ function blocksOf(result: Result): Block[] {
   });
   const costs = costTable(result);
   const trends = describeTrends(result).map((line) => `- ${line}`);
+  const soak = result.measurements.some(({ used }) => used) ? "soak-in-use" : "soak";
   const charts = memoryCharts(result).filter(({ title }) => /^soak\b/.test(title));
   return [
     ...curves,
     ...(costs.length === 0
       ? []
       : [{ name: "costs", lines: [...origin, "", ...costs], charts: [] }]),
-    ...(trends.length === 0 ? [] : [{ name: "soak", lines: [...origin, "", ...trends], charts }]),
+    ...(trends.length === 0 ? [] : [{ name: soak, lines: [...origin, "", ...trends], charts }]),
   ];
 }
 

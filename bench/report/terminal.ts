@@ -66,7 +66,7 @@ export function warningsOf({ cachesDropped, measurements, settings }: Result): s
     ...(cachesDropped
       ? []
       : ["The kernel's caches were kept: dropping them takes root, and no --keep-caches."]),
-    ...(settings.rounds < 3
+    ...(settings.rounds < 3 && settings.soakMinutes === undefined
       ? [
           `Only ${settings.rounds} ${settings.rounds === 1 ? "round" : "rounds"}: take three or more.`,
         ]

@@ -181,6 +181,17 @@ describe("docs/SCALING.md", () => {
     expect(headings(both)).toEqual(headings(document));
   });
 
+  test("tells of memory in use beside what is resident", () => {
+    const plainSoak = soak(() => 70);
+    const used = Array.from({ length: 120 }, (_, at) => [at * 30, 40] as const);
+    const measurements = plainSoak.measurements.map((each) => ({ ...each, used }));
+    const [job] = plainSoak.jobs;
+    const jobs = job ? [{ ...job, name: "soak" }] : [];
+    expect(withBlocks(document, { ...plainSoak, jobs, measurements })).toContain(
+      "![soak; soak, in use](scaling/soak-in-use.svg)",
+    );
+  });
+
   test("must have a place for them", () => {
     expect(() => withBlocks("# Nothing here\n", listing)).toThrow("has no place for directories");
   });
