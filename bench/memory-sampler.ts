@@ -53,7 +53,8 @@ export function sampleUsed(
   const points: MemoryPoint[] = [];
   const asking = (async () => {
     while (await waited(intervalMs, ended.signal)) {
-      const mib = await usedMib();
+      // A mount that has ended fails the job, too, which says so.
+      const mib = await usedMib().catch(() => undefined);
       if (mib === undefined) return;
       points.push([(performance.now() - begun) / 1000, Number(mib.toFixed(2))]);
     }
