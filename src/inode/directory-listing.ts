@@ -65,7 +65,10 @@ export interface ListingOptions extends PageSource {
 export class DirectoryListing {
   readonly #options: ListingOptions;
   readonly #prefix: string;
-  readonly #abort = new AbortController();
+  /** Of the requests under way. Made with the first, and used only if there is one: both take time. */
+  #abort: AbortController | undefined;
+  #requests = 0;
+  #isClosed: boolean = false;
   readonly #locals: readonly Inode[];
   readonly #localDirectories: ReadonlySet<string>;
   #localIndex = 0;
@@ -175,7 +178,8 @@ export class DirectoryListing {
   /** Ends it and cancels the request in flight. Idempotent. */
   close(): void {
     this.#pages.close();
-    this.#abort.abort();
+    this.#isClosed = true;
+    if (this.#requests > 0) this.#abort?.abort();
     this.#options.ahead?.cancel();
     this.#page = undefined;
     this.#held = [];
@@ -193,7 +197,14 @@ export class DirectoryListing {
     }
     const { range } = this.#options;
     const request = { ...place, prefix: this.#prefix, keysMax: range?.keysMax };
-    return await askForPage(this.#options, request, this.#abort.signal);
+    this.#abort ??= new AbortController();
+    if (this.#isClosed) this.#abort.abort();
+    this.#requests += 1;
+    try {
+      return await askForPage(this.#options, request, this.#abort.signal);
+    } finally {
+      this.#requests -= 1;
+    }
   }
 
   /** Whether there may be more in the directory than it tells. */

@@ -116,7 +116,7 @@ class Ahead implements PageAhead, ChangeListener {
   }
 
   cancel(): void {
-    this.#abort.abort();
+    if (this.arrived === undefined) this.#abort.abort();
   }
 }
 

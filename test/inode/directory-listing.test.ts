@@ -4,13 +4,13 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { silentLog } from "../../src/base/log.ts";
-import { type DirectoryInode, Superblock } from "../../src/inode/index.ts";
+import { type DirectoryInode, type Store, Superblock } from "../../src/inode/index.ts";
 import { compareKeys } from "../../src/inode/name.ts";
 import { MemoryBucket } from "../fs/memory-bucket.ts";
 
-function mount(bucket: MemoryBucket): Superblock {
+function mount(store: Store): Superblock {
   const ttl = { kind: "minimal" } as const;
-  return new Superblock({ store: bucket, prefix: "", ttl, log: silentLog, now: Date.now });
+  return new Superblock({ store, prefix: "", ttl, log: silentLog, now: Date.now });
 }
 
 async function readAll(superblock: Superblock, directory: DirectoryInode): Promise<string[]> {
@@ -122,4 +122,33 @@ test("names that come in no order, and twice, are each told once", async () => {
     "c/",
     "d/",
   ]);
+});
+
+test("a listing that is closed gives up the request under way, and aborts nothing otherwise", async () => {
+  const bucket = new MemoryBucket();
+  for (const key of ["a", "b", "c"]) bucket.store(key);
+  bucket.pageKeysMax = 1;
+  const signals: (AbortSignal | undefined)[] = [];
+  const list: Store["list"] = (request, signal) => {
+    signals.push(signal);
+    return bucket.list(request);
+  };
+  const store: Store = {
+    head: (key) => bucket.head(key),
+    list,
+    delete: (key) => bucket.delete(key),
+  };
+  const superblock = mount(store);
+  const { root } = superblock.table;
+
+  const whole = superblock.openListing(root);
+  for (let page = 0; page < 3; page++) await whole.turnPage();
+  whole.close();
+  expect(signals.map((signal) => signal?.aborted)).toEqual([false, false, false]);
+
+  signals.length = 0;
+  const arrive = bucket.hold("list");
+  superblock.openListing(root).close();
+  expect(signals.map((signal) => signal?.aborted)).toEqual([true]);
+  arrive();
 });
