@@ -3,6 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { run } from "../processes.ts";
 import type { DataSet, Job } from "./job.ts";
+import type { Sizes } from "./sizes.ts";
 
 const MIB = 2 ** 20;
 const PROGRAM = fileURLToPath(new URL("../soak.js", import.meta.url));
@@ -11,14 +12,14 @@ const STEPS_PER_SECOND = 10;
 /** For the last step, and for removing what is left. */
 const GRACE_MS = 120_000;
 
-const BIG: DataSet = {
-  ...{ prefix: "soak-big.", count: 2, bytes: 16 * MIB },
+const bigFiles = ({ bigMib }: Sizes): DataSet => ({
+  ...{ prefix: "soak-big.", count: 2, bytes: Math.max(1, bigMib / 64) * MIB },
   key: (index) => `soak-big.${index}`,
-};
-const SMALL: DataSet = {
-  ...{ prefix: "soak-small/", count: 200, bytes: 8192 },
+});
+const smallFiles = ({ smallFiles: count }: Sizes): DataSet => ({
+  ...{ prefix: "soak-small/", count: count / 10, bytes: 8192 },
   key: (index) => `soak-small/file-${String(index).padStart(3, "0")}`,
-};
+});
 
 export const SOAK: Job = {
   name: "soak",
@@ -28,7 +29,7 @@ export const SOAK: Job = {
   writes: true,
   delayMs: 5,
   asksMemory: true,
-  data: () => [BIG, SMALL],
+  data: (sizes) => [bigFiles(sizes), smallFiles(sizes)],
   secondsOf: ({ soakSeconds }) => soakSeconds,
   measure: async ({ mounted, sizes: { soakSeconds }, stem }) => {
     const numbers = [soakSeconds, STEPS_PER_SECOND].map(String);
