@@ -82,7 +82,9 @@ export function remedyFor(failure: S3Error, options: ObjectClientOptions): strin
   }
   if (failure.operation === "Proxy") return "correct the variable, or unset it";
   if (failure.operation === "CreateSession" && failure.kind === "rejected") {
-    return `if ${endpoint} has no directory buckets, write --bucket-type general-purpose`;
+    return options.encryption === undefined
+      ? `if ${endpoint} has no directory buckets, write --bucket-type general-purpose`
+      : "directory buckets take --sse AES256, or --sse aws:kms with --sse-kms-key-id";
   }
   switch (failure.kind) {
     case "no-such-bucket":
@@ -94,6 +96,9 @@ export function remedyFor(failure: S3Error, options: ObjectClientOptions): strin
       }
       if (options.expectedBucketOwner !== undefined) {
         return `does account ${options.expectedBucketOwner}, which --expected-bucket-owner names, own it, and may you list it?`;
+      }
+      if (options.directoryBucket?.withoutSessions) {
+        return "unset AWS_S3_DISABLE_EXPRESS_SESSION_AUTH: requests without a session are not let in";
       }
       return options.credentials === undefined
         ? "the bucket does not let anonymous users list it: leave out --no-sign-request"

@@ -33,6 +33,20 @@ export function requestedEncryption(request: S3Request): Readonly<Record<string,
   throw new SandboxError("InvalidArgument", message);
 }
 
+/** The same of a session: directory buckets know two ways, and no key of an account's own for S3. */
+export function sessionEncryption(request: S3Request): Readonly<Record<string, string>> {
+  const algorithm = header(request, ALGORITHM);
+  const isRefused =
+    algorithm === "aws:kms:dsse" || (algorithm === "aws:kms" && header(request, KEY) === undefined);
+  if (!isRefused) return requestedEncryption(request);
+  const message =
+    "Directory buckets are encrypted with AES256, or with aws:kms and the customer managed key that is named";
+  throw new SandboxError("InvalidArgument", message, {
+    ArgumentName: ALGORITHM,
+    ArgumentValue: algorithm,
+  });
+}
+
 /** Those of an object's `headers` that answers to its making tell. */
 export function toldEncryption(headers: Headers): Headers {
   return Object.fromEntries(

@@ -5,7 +5,7 @@
 
 import { randomBytes } from "node:crypto";
 import { isDirectoryBucket } from "./directory-bucket.ts";
-import { requestedEncryption } from "./encryption.ts";
+import { sessionEncryption } from "./encryption.ts";
 import { SandboxError } from "./error.ts";
 import { type Answer, bucketOf, type Call, xmlAnswer } from "./operation.ts";
 import { header } from "./request.ts";
@@ -29,7 +29,7 @@ export function createSession(call: Call): Answer {
   // To the second, as it is told.
   const endMs = Math.ceil((Date.now() + dials.sessionMs) / 1000) * 1000;
   const isReadOnly = mode === "ReadOnly";
-  const encryption = requestedEncryption(request);
+  const encryption = sessionEncryption(request);
   const token = sessions.add({ bucket, isReadOnly, credentials, endMs, encryption });
   return xmlAnswer(
     xmlDocument(

@@ -115,6 +115,8 @@ export const CAPABILITIES = {
     "storage classes, of which MinIO has none that archive, and directory buckets one in all",
   /** More than one class. */
   "storage-class-choice": "more than the one storage class that directory buckets have",
+  /** aws:kms without the name of a key. */
+  "account-key": "a key that the account has for S3, which directory buckets do not take",
   /** aws:kms:dsse. */
   "double-encryption": "DSSE-KMS, which neither MinIO nor directory buckets have",
   /** ListObjectsV2 in the order of keys, and from a key on. */

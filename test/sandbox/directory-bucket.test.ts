@@ -68,6 +68,15 @@ test("a session lasts as long as the dial says", async () => {
     .toBe("ExpiredToken");
 });
 
+test.each([
+  [{ ServerSideEncryption: "aws:kms:dsse", SSEKMSKeyId: "arn:aws:kms:us-east-1:1:key/k" }],
+  [{ ServerSideEncryption: "aws:kms" }],
+] as const)("a session with the encryption %j is refused", async (encryption) => {
+  const sandbox = await start();
+  const making = sdk(sandbox).send(new CreateSessionCommand({ Bucket, ...encryption }));
+  await expect(making).rejects.toMatchObject({ name: "InvalidArgument" });
+});
+
 test("a session of another bucket is refused", async () => {
   const sandbox = await start();
   const other = await inSession(sandbox, OTHER);

@@ -23,7 +23,12 @@ const OWN_BACKEND = [
 const SANDBOX = ["any-key", "request-log", "faults"] as const;
 
 /** What buckets that are no directory buckets have. */
-const GENERAL_PURPOSE = ["key-order", "refused-renames", "storage-class-choice"] as const;
+const GENERAL_PURPOSE = [
+  "key-order",
+  "refused-renames",
+  "storage-class-choice",
+  "account-key",
+] as const;
 const AMAZONS = ["storage-classes", "double-encryption"] as const;
 
 /** The bucket of the rigs of directory buckets. */

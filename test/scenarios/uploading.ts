@@ -113,7 +113,7 @@ export const uploadingScenarios: readonly Scenario[] = [
   }),
   ...forBothSizes("aws:kms encrypts", { sse: "aws:kms" }, async ({ bucket }, path) => {
     expect((await bucket.describe(path)).ServerSideEncryption).toBe("aws:kms");
-  }),
+  }).map((scenario) => ({ ...scenario, needs: ["account-key"] as const })),
   ...forBothSizes(
     "aws:kms:dsse encrypts with the key that is named",
     { sse: "aws:kms:dsse", sseKmsKeyId: KEY },
