@@ -5,7 +5,8 @@
 
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { release } from "node:os";
+import { homedir, release } from "node:os";
+import { join } from "node:path";
 import { type Log, messageOf } from "../base/log.ts";
 import { packageVersion } from "../base/package.ts";
 import {
@@ -62,6 +63,7 @@ export async function storeOptions(
     }),
     region,
     endpointUrl: endpointFor(options, environment),
+    usualEndpoints: !endpointsAreChosen(environment),
     forcePathStyle,
     transferAcceleration,
     dualStack,
@@ -99,6 +101,24 @@ function endpointFor(options: MountOptions, environment: Environment): string | 
   if (environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"]?.toLowerCase() === "true")
     return undefined;
   return urlFrom(environment, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL");
+}
+
+/** Whether the environment or a shared file may choose endpoints of Amazon S3 of its own. Files are not understood here. */
+function endpointsAreChosen(environment: Environment): boolean {
+  if (environment["AWS_USE_FIPS_ENDPOINT"] || environment["AWS_USE_DUALSTACK_ENDPOINT"])
+    return true;
+  const directory = join(homedir(), ".aws");
+  const paths = [
+    environment["AWS_CONFIG_FILE"] || join(directory, "config"),
+    environment["AWS_SHARED_CREDENTIALS_FILE"] || join(directory, "credentials"),
+  ];
+  return paths.some((path) => {
+    try {
+      return /endpoint/i.test(readFileSync(path, "utf8"));
+    } catch {
+      return false;
+    }
+  });
 }
 
 async function regionFor(options: MountOptions, context: Surroundings): Promise<string> {

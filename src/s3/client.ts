@@ -43,7 +43,7 @@ import type {
 import type { ProxyEnvironment } from "./proxy.ts";
 import { DEFAULT_RETRY_POLICY, Retrier, type RetryPolicy, systemClock } from "./retry.ts";
 import { Sdk } from "./sdk.ts";
-import { isPlainBucket, type Target, targetAt } from "./target.ts";
+import { isPlainBucket, type Target, targetAt, usualEndpoint } from "./target.ts";
 import { DEFAULT_TIMEOUTS, type Timeouts } from "./timeouts.ts";
 import { CONNECTIONS_MAX, Transport } from "./transport.ts";
 import type { NodeEnvironment } from "./trust.ts";
@@ -66,6 +66,8 @@ export interface ObjectClientOptions {
   /** undefined: the SDK's rules, which know Amazon's own endpoints. */
   readonly endpointUrl: string | undefined;
   readonly forcePathStyle: boolean;
+  /** Whether nothing in the environment and the shared files says otherwise of Amazon's endpoints. */
+  readonly usualEndpoints?: boolean;
   /** Amazon's endpoints that are reached through its edge locations. */
   readonly transferAcceleration?: boolean;
   /** Amazon's endpoints that have IPv6 addresses too. */
@@ -151,9 +153,11 @@ class Client implements ObjectClient {
     });
     const target = memoised(async (): Promise<Target> => {
       const isKnown = isPlainBucket(bucket) && !dualStack && !transferAcceleration;
+      const known =
+        endpointUrl ?? (options.usualEndpoints ? usualEndpoint(bucket, region) : undefined);
       const found =
-        endpointUrl !== undefined && isKnown
-          ? targetAt(endpointUrl, bucket, region, forcePathStyle)
+        known !== undefined && isKnown
+          ? targetAt(known, bucket, region, forcePathStyle)
           : await sdk.resolveTarget();
       if (directoryBucket === undefined) return found;
       return { ...found, scope: { ...found.scope, service: SIGNING_SERVICE } };

@@ -1,8 +1,9 @@
 /**
  * Where the bucket is: origin, path and signing scope, found out once for each client.
  *
- * With an endpoint URL the answer follows from a handful of rules, the same as the SDK's, and the SDK
- * need not be loaded (130 ms) before the mount is up; all other cases are left to the SDK's rules.
+ * With an endpoint URL, and at the usual endpoints of Amazon S3, the answer follows from a handful of rules,
+ * the same as the SDK's, and the SDK need not be loaded (130 ms) before the mount is up; all other cases
+ * are left to the SDK's rules.
  */
 
 import { S3Error } from "./error.ts";
@@ -21,6 +22,18 @@ const HOST_LABEL = /^[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]$/;
 /** Whether `targetAt` knows the rules for `bucket`: not for ARNs and the aliases of access points. */
 export function isPlainBucket(bucket: string): boolean {
   return !bucket.includes(":") && !/--(?!x-)[a-z]+-s3$/.test(bucket);
+}
+
+/** Of Amazon's own partition, where all endpoints are named alike. */
+const USUAL_REGION = /^(?:af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-\d$/;
+
+/**
+ * The endpoint of Amazon S3 for a plain bucket in `region`, unless it takes more than that to know it.
+ * Two hyphens may make a bucket one of another kind.
+ */
+export function usualEndpoint(bucket: string, region: string): string | undefined {
+  if (bucket.includes("--") || !USUAL_REGION.test(region)) return undefined;
+  return `https://s3.${region}.amazonaws.com`;
 }
 
 /** The target of a plain bucket behind `endpointUrl`. Throws S3Error kind "rejected" for a bad URL. */

@@ -1,17 +1,24 @@
-/** Which buckets are taken for directory buckets, and whether sessions sign their requests. */
+/** What the options of a mount and the environment mean to the object store, apart from requests. */
 
-import { expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
 import { silentLog } from "../../src/base/log.ts";
 import { parseCommand } from "../../src/cli/command.ts";
 import { storeOptions } from "../../src/mount/store-options.ts";
 
 const INVOKER = { workingDirectory: "/", uid: 1, gid: 1 };
 
-async function directoryBucket(words: readonly string[], environment: Record<string, string> = {}) {
+async function optionsFor(words: readonly string[], environment: Record<string, string> = {}) {
   const command = parseCommand([...words, "/mnt", "--region", "us-east-1"], INVOKER);
   if (command.kind !== "mount") throw new Error("this is to be a mount");
   const context = { log: silentLog, environment };
-  return (await storeOptions(command.options, context, {})).directoryBucket;
+  return storeOptions(command.options, context, {});
+}
+
+async function directoryBucket(words: readonly string[], environment: Record<string, string> = {}) {
+  return (await optionsFor(words, environment)).directoryBucket;
 }
 
 test.each([
@@ -51,4 +58,25 @@ test.each([
 test("directory buckets append, whatever they are called", async () => {
   const words = ["bucket", "--bucket-type=directory", "--incremental-upload"];
   expect(await directoryBucket(words)).toBeDefined();
+});
+
+const scratch = mkdtempSync(join(tmpdir(), "mount-s3-ts-test-"));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+test.each([
+  ["no file", undefined, {}, true],
+  ["a file of other settings", "[default]\nregion = eu-west-1\n", {}, true],
+  ["an endpoint in a file", "[services s]\ns3 =\n  endpoint_url = http://x\n", {}, false],
+  ["dual-stack in a file", "[default]\nuse_dualstack_endpoint = true\n", {}, false],
+  ["FIPS in the environment", "", { AWS_USE_FIPS_ENDPOINT: "true" }, false],
+  ["dual-stack in the environment", "", { AWS_USE_DUALSTACK_ENDPOINT: "true" }, false],
+])("%s: endpoints are the usual ones", async (_, text, variables, usualEndpoints) => {
+  const path = join(scratch, "config");
+  rmSync(path, { force: true });
+  if (text !== undefined) writeFileSync(path, text);
+  for (const file of ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"]) {
+    const other = file === "AWS_CONFIG_FILE" ? "AWS_SHARED_CREDENTIALS_FILE" : "AWS_CONFIG_FILE";
+    const environment = { [file]: path, [other]: join(scratch, "missing"), ...variables };
+    expect(await optionsFor(["bucket"], environment)).toMatchObject({ usualEndpoints });
+  }
 });

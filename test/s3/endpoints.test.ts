@@ -13,6 +13,7 @@ import { headObject } from "../../src/s3/head-object.ts";
 import { authorityOf } from "../../src/s3/origin.ts";
 import { DEFAULT_RETRY_POLICY, Retrier, systemClock } from "../../src/s3/retry.ts";
 import { Sdk } from "../../src/s3/sdk.ts";
+import { isPlainBucket, targetAt, usualEndpoint } from "../../src/s3/target.ts";
 import { DEFAULT_TIMEOUTS } from "../../src/s3/timeouts.ts";
 import { Transport } from "../../src/s3/transport.ts";
 import type { TransportRequest, TransportResponse } from "../../src/s3/transport-request.ts";
@@ -239,5 +240,46 @@ describe("dual-stack", () => {
     expect((await ours("bucket", {})).authority).toBe(
       `bucket.s3.dualstack.${REGION}.amazonaws.com`,
     );
+  });
+});
+
+const REGIONS = {
+  usual: [
+    "af-south-1",
+    "ap-southeast-5",
+    "ca-west-1",
+    "eu-central-2",
+    "il-central-1",
+    "me-south-1",
+  ],
+  more: ["mx-central-1", "sa-east-1", "us-east-1", "us-east-2", "us-west-1"],
+  unusual: ["us-gov-west-1", "cn-north-1", "us-iso-east-1", "aws-global", "eusc-de-east-1", "eu"],
+};
+const BUCKETS = ["bucket", "a-b-c", "with.dots", "123", "Upper_Case", "name-of-s3alias"];
+
+describe("the usual endpoint of Amazon S3", () => {
+  test.each([...REGIONS.usual, ...REGIONS.more])("in %s is that of the SDK", async (region) => {
+    for (const bucket of BUCKETS) {
+      for (const forcePathStyle of [false, true]) {
+        const endpoint = usualEndpoint(bucket, region) ?? "";
+        expect(isPlainBucket(bucket)).toBe(true);
+        const { basePath, origin, scope } = targetAt(endpoint, bucket, region, forcePathStyle);
+        const expected = await theirs(bucket, { region, forcePathStyle });
+        const path = `${basePath}/a/b%20c%2B%C3%BC`;
+        const signed = `${scope.region}/${scope.service}`;
+        expect({ authority: authorityOf(origin), path, scope: signed }).toEqual({
+          ...expected,
+          path: expected.path.split("?")[0],
+        });
+      }
+    }
+  });
+
+  test.each(REGIONS.unusual)("in %s is left to the SDK", (region) => {
+    expect(usualEndpoint("bucket", region)).toBeUndefined();
+  });
+
+  test.each(["name--use1-az4--x-s3", "alias--ol-s3", "two--hyphens"])("of %s, too", (bucket) => {
+    expect(usualEndpoint(bucket, REGION)).toBeUndefined();
   });
 });
