@@ -117,7 +117,10 @@ export class NameOperations {
     const target = parent.children.get(newName);
     if (file === target) return;
     if (file.kind === "directory") {
-      throw new FsError("rename-directory", "S3 renames objects, and no directories");
+      throw new FsError(
+        "rename-directory",
+        "S3 renames objects, and no directories: copy it, and remove the original (cp -r OLD NEW, rm -r OLD)",
+      );
     }
     if (target?.kind === "directory") {
       throw new InodeError("is-directory", `${JSON.stringify(target.key)} is a directory`);
