@@ -36,6 +36,7 @@ async function makeCaches() {
     const child = spawn(process.execPath, [fileURLToPath(import.meta.url), directory, url], {
       stdio: "ignore",
       timeout: TIMEOUT_MS,
+      env: environment(),
     });
     await once(child, "exit");
   } finally {
@@ -44,12 +45,17 @@ async function makeCaches() {
   }
 }
 
+/** Without what leads a mount elsewhere, and options of V8: data that was made with others does not fit. */
+function environment() {
+  const entries = Object.entries(process.env).filter(
+    ([name]) => !/^(?:AWS_|MOUNT|NODE_|UNSTABLE_|.*_proxy$)/i.test(name),
+  );
+  const keys = { AWS_ACCESS_KEY_ID: "nobody", AWS_SECRET_ACCESS_KEY: "nobody" };
+  return { ...Object.fromEntries(entries), ...keys };
+}
+
 /** Mounts as main.js does when it is started, and saves what was compiled when that has failed. */
 function tryMount(directory, url) {
-  for (const name of Object.keys(process.env)) {
-    if (/^(?:AWS_|MOUNT|UNSTABLE_|.*_proxy$)/i.test(name)) delete process.env[name];
-  }
-  process.env.AWS_ACCESS_KEY_ID = process.env.AWS_SECRET_ACCESS_KEY = "nobody";
   const flags = ["-f", "--region", "us-east-1", "--endpoint-url", url, "--force-path-style"];
   process.argv.splice(1, process.argv.length, PROGRAM, ...flags, "bucket", directory);
   const require = createRequire(import.meta.url);
@@ -59,4 +65,4 @@ function tryMount(directory, url) {
 
 const [directory, url] = process.argv.slice(2);
 if (url !== undefined) tryMount(directory, url);
-else if (existsSync(PROGRAM)) await makeCaches();
+else if (existsSync(PROGRAM)) await makeCaches().catch(() => {});
