@@ -24,7 +24,10 @@ interface Direction {
   readonly io_bytes: number;
   readonly total_ios: number;
   readonly lat_ns: { readonly mean: number };
-  readonly clat_ns: { readonly percentile?: Readonly<Record<string, number>> };
+  readonly clat_ns: {
+    readonly mean: number;
+    readonly percentile?: Readonly<Record<string, number>>;
+  };
 }
 
 /** What every job of ours has: reads and writes as programs make them, and no preallocation. */
@@ -70,7 +73,7 @@ export function parseFio(text: string): FioOutcome {
     bytes: sum(directions, (each) => each.io_bytes),
     operations,
     meanLatencyMs:
-      sum(directions, (each) => each.lat_ns.mean * each.total_ios) / operations / NS_PER_MS,
+      sum(directions, (each) => meanNsOf(each) * each.total_ios) / operations / NS_PER_MS,
     latencyMs: Object.fromEntries(
       Object.entries(largest.clat_ns.percentile ?? {}).map(([name, ns]) => [
         String(Number(name)),
@@ -78,6 +81,11 @@ export function parseFio(text: string): FioOutcome {
       ]),
     ),
   };
+}
+
+/** What creates files has no latency besides that of completion. */
+function meanNsOf({ clat_ns, lat_ns }: Direction): number {
+  return lat_ns.mean > 0 ? lat_ns.mean : clat_ns.mean;
 }
 
 function sum(directions: readonly Direction[], of: (each: Direction) => number): number {
@@ -100,6 +108,6 @@ function isDirection(value: unknown): value is Direction {
   return (
     numbers.every((name) => typeof property(value, name) === "number") &&
     typeof property(property(value, "lat_ns"), "mean") === "number" &&
-    typeof property(value, "clat_ns") === "object"
+    typeof property(property(value, "clat_ns"), "mean") === "number"
   );
 }

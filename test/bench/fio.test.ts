@@ -9,7 +9,7 @@ const nothing = {
   iops: 0,
   total_ios: 0,
   lat_ns: { mean: 0 },
-  clat_ns: { percentile: {} },
+  clat_ns: { mean: 0, percentile: {} },
 };
 
 function direction(mib: number, operations: number, meanNs: number, p99Ns: number) {
@@ -19,7 +19,7 @@ function direction(mib: number, operations: number, meanNs: number, p99Ns: numbe
     iops: operations / 2,
     total_ios: operations,
     lat_ns: { mean: meanNs },
-    clat_ns: { percentile: { "50.000000": p99Ns / 2, "99.900000": p99Ns } },
+    clat_ns: { mean: meanNs / 2, percentile: { "50.000000": p99Ns / 2, "99.900000": p99Ns } },
   };
 }
 
@@ -38,6 +38,12 @@ test("one job", () => {
     meanLatencyMs: 2,
     latencyMs: { "50": 4.5, "99.9": 9 },
   });
+});
+
+test("files that are created, which fio times to their completion alone", () => {
+  const created = { ...direction(1, 20, 6e6, 9e6), lat_ns: { mean: 0 } };
+  const outcome = parseFio(printed([{ jobname: "x", error: 0, read: nothing, write: created }]));
+  expect(outcome.meanLatencyMs).toBe(3);
 });
 
 test("readers and writers add up, and the mean is over all operations", () => {
