@@ -17,6 +17,10 @@ export function formatRatio(ratio: Ratio | undefined): string {
   return ratio === undefined ? "" : `×${formatTimes(ratio.value)}`;
 }
 
+export function formatRounds(rounds: number): string {
+  return `${rounds} ${rounds === 1 ? "round" : "rounds"}`;
+}
+
 /** The ratio with its interval. */
 export function formatSureRatio(ratio: Ratio | undefined): string {
   if (ratio?.interval === undefined) return formatRatio(ratio);

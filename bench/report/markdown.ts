@@ -6,7 +6,13 @@ import { SETS } from "../jobs/catalogue.ts";
 import type { Result } from "../result.ts";
 import { withBlock } from "./block.ts";
 import { conclusionsOf } from "./conclusions.ts";
-import { formatNumber, formatRatio, formatSpread, formatSureRatio } from "./figures.ts";
+import {
+  formatNumber,
+  formatRatio,
+  formatRounds,
+  formatSpread,
+  formatSureRatio,
+} from "./figures.ts";
 import { describeMachine } from "./page.ts";
 import { describeOmission, headerOf, omissionsOf, omittedCells, summariseAll } from "./summary.ts";
 import { warningsOf } from "./terminal.ts";
@@ -35,7 +41,7 @@ function renderFigures(result: Result): string {
     ({ contender, job, message }) => `- failed: ${job}, ${contender}: ${oneLine(message)}`,
   );
   const warnings = warningsOf(result).map((line) => `> **${line}**`);
-  const origin = `Measured ${describeMachine(result)}. ${rounds} rounds, seed ${seed}, sizes \`${sizes}\`; × is the ratio to ${baseline}.`;
+  const origin = `Measured ${describeMachine(result)}. ${formatRounds(rounds)}, seed ${seed}, sizes \`${sizes}\`; × is the ratio to ${baseline}.`;
   const blocks = [
     [origin],
     warnings,

@@ -10,7 +10,13 @@ import { LIMIT } from "../limit.ts";
 import type { Result } from "../result.ts";
 import { type Chart, sectionsOf } from "./charts.ts";
 import { conclusionsOf } from "./conclusions.ts";
-import { formatNumber, formatRatio, formatSpread, formatSureRatio } from "./figures.ts";
+import {
+  formatNumber,
+  formatRatio,
+  formatRounds,
+  formatSpread,
+  formatSureRatio,
+} from "./figures.ts";
 import { METHOD } from "./method.ts";
 import {
   headerOf,
@@ -190,7 +196,7 @@ function renderRun({ contenders, servers, settings }: Result): string {
   const serverItems = servers.map(
     ({ description, name }) => `<li><b>${escapeHtml(name)}</b>: ${escapeHtml(description)}</li>`,
   );
-  return `<p>${rounds} rounds, seed ${seed}, sizes: ${sizes}.</p><ul>${contenderItems.join("")}</ul><p>Servers:</p><ul>${serverItems.join("")}</ul>`;
+  return `<p>${formatRounds(rounds)}, seed ${seed}, sizes: ${sizes}.</p><ul>${contenderItems.join("")}</ul><p>Servers:</p><ul>${serverItems.join("")}</ul>`;
 }
 
 function escapeHtml(text: string): string {

@@ -10,7 +10,7 @@ import type { Result } from "../result.ts";
 import { withBlock } from "./block.ts";
 import { curveCharts, type Lines, memoryCharts } from "./charts.ts";
 import { costTable } from "./costs.ts";
-import { formatNumber, formatSpread } from "./figures.ts";
+import { formatNumber, formatRounds, formatSpread } from "./figures.ts";
 import { describeGrowth } from "./growth.ts";
 import { describeMachine } from "./page.ts";
 import { type Row, summariseAll } from "./summary.ts";
@@ -87,7 +87,7 @@ function blocksOf(result: Result): Block[] {
 
 function originOf(result: Result): string[] {
   const { rounds, sizes } = result.settings;
-  const words = `Measured ${describeMachine(result)}; ${rounds} ${rounds === 1 ? "round" : "rounds"}, sizes \`${sizes}\`.`;
+  const words = `Measured ${describeMachine(result)}; ${formatRounds(rounds)}, sizes \`${sizes}\`.`;
   return [words, ...warningsOf(result).flatMap((line) => ["", `> **${line}**`])];
 }
 

@@ -4,7 +4,13 @@ import { stripVTControlCharacters, styleText } from "node:util";
 import { isBusy } from "../machine.ts";
 import type { Measurement, Result } from "../result.ts";
 import { conclusionsOf } from "./conclusions.ts";
-import { formatNumber, formatRatio, formatSpread, formatSureRatio } from "./figures.ts";
+import {
+  formatNumber,
+  formatRatio,
+  formatRounds,
+  formatSpread,
+  formatSureRatio,
+} from "./figures.ts";
 import {
   describeOmission,
   headerOf,
@@ -67,9 +73,7 @@ export function warningsOf({ cachesDropped, measurements, settings }: Result): s
       ? []
       : ["The kernel's caches were kept: dropping them takes root, and no --keep-caches."]),
     ...(settings.rounds < 3 && settings.soakMinutes === undefined
-      ? [
-          `Only ${settings.rounds} ${settings.rounds === 1 ? "round" : "rounds"}: take three or more.`,
-        ]
+      ? [`Only ${formatRounds(settings.rounds)}: take three or more.`]
       : []),
   ];
 }
