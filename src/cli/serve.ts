@@ -52,7 +52,6 @@ type End = { readonly reason: string; readonly crash?: unknown };
 
 /** Resolves with the exit status. Rejects when the mount could not be made. */
 export async function serve(service: Service): Promise<number> {
-  setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
   const { log, logsMetrics, pidFile } = service;
   const release = pidFile === undefined ? () => {} : claimPidFile(pidFile);
   const metrics = logsMetrics ? logMetrics({ log: log.named("metrics") }) : undefined;
@@ -87,6 +86,8 @@ async function serveMount(service: Service, metrics?: Metrics): Promise<number> 
   const { device } = mounted;
   const record = device && RecordKeeper.begin(device, options, service);
   service.onMounted(mounted.summary);
+  // Not before: what was compiled in advance, by Node or for this program, is not taken under other options.
+  setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
   log.info(mounted.summary);
   mounted.closed.then(
     () => end.resolve({ reason: "unmounted from outside" }),

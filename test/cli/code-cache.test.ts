@@ -1,11 +1,11 @@
 /** How the programs start: joined files, and what V8 made of them earlier, if that is good for anything. */
 
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import { run, succeed } from "../rigs/child.ts";
-import { commandLine, repository } from "../rigs/paths.ts";
+import { commandLine } from "../rigs/paths.ts";
 import { Scratch } from "../rigs/scratch.ts";
 
 const node = process.execPath;
@@ -85,6 +85,18 @@ describe("a program", () => {
   });
 });
 
+/** Has Node tell of each cache whether V8 has rejected it. */
+const TELL_REJECTED = `
+const vm = require("node:vm");
+const { basename } = require("node:path");
+vm.Script = class extends vm.Script {
+  constructor(source, options) {
+    super(source, options);
+    console.error(\`cache of \${basename(options.filename)}: \${this.cachedDataRejected}\`);
+  }
+};
+`;
+
 function withoutData(bytes: Buffer): Buffer {
   const header = Buffer.from(bytes.subarray(0, HEADER_BYTES));
   header.writeUInt32LE(crc32(""), 4);
@@ -92,9 +104,14 @@ function withoutData(bytes: Buffer): Buffer {
 }
 
 describe("scripts/cache-code.mjs", () => {
-  test("makes one of all that a mount loads", () => {
-    for (const name of ["command", "common", "service"]) {
-      expect(existsSync(join(repository, `dist/program/${name}.js.cache`)), name).toBe(true);
-    }
+  test("makes one of all that a mount loads, which V8 takes", async () => {
+    const tell = join(scratch.makeDirectory("preloaded"), "tell.cjs");
+    writeFileSync(tell, TELL_REJECTED);
+    // Refused when all is loaded.
+    const words = ["-f", "--incremental-upload", "bucket", scratch.makeDirectory("mount")];
+    const { stderr } = await run(node, ["-r", tell, commandLine, ...words]);
+    const told = stderr.split("\n").filter((line) => line.startsWith("cache of"));
+    const names = ["command", "common", "service"];
+    expect(told).toEqual(names.map((name) => `cache of ${name}.js: false`));
   });
 });
