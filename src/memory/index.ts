@@ -15,4 +15,5 @@ export {
   type Holder,
 } from "./block-pool.ts";
 export { MemoryError, type MemoryErrorKind } from "./error.ts";
+export { SMALL_BYTES, SmallBuffer, SmallBuffers } from "./small-buffers.ts";
 export { arenaBudget, defaultMemoryTarget, type MemorySource } from "./target.ts";

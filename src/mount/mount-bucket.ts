@@ -17,6 +17,7 @@ import {
   type BlockPool,
   createBlockPool,
   defaultMemoryTarget,
+  SmallBuffers,
   writableBytes,
 } from "../memory/index.ts";
 import { addonIfAny } from "../native/index.ts";
@@ -159,6 +160,7 @@ class Mount implements Mounted {
     const { windowBytesMax } = ends.tuning;
     const arrivals = { bytes: 0 };
     const pool = this.#pool;
+    const smallBuffers = SmallBuffers.of(pool, "read");
     const { readPartBytes: partBytes, writePartBytes } = options;
     const readLog = log.named("read");
     this.#fileSystem = createFileSystem({
@@ -172,6 +174,7 @@ class Mount implements Mounted {
           objectBytes,
           client,
           pool,
+          smallBuffers,
           partBytes,
           arrivals,
           windowBytesMax,

@@ -12,7 +12,7 @@
 import { assert } from "../base/assert.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { KIB } from "../base/sizes.ts";
-import { BLOCK_BYTES, type Block } from "../memory/index.ts";
+import { BLOCK_BYTES, type Block, SmallBuffer } from "../memory/index.ts";
 import { type BodySink, S3Error } from "../s3/index.ts";
 import type { ReaderOptions, Speculation } from "./source.ts";
 
@@ -25,7 +25,7 @@ export interface PartOptions {
   /** Offset in the object. */
   readonly offset: number;
   readonly byteCount: number;
-  /** Enough for `byteCount`, given that the first one ends where a MiB of the object ends. */
+  /** Enough for `byteCount`, given that the first one ends where a MiB of the object ends; or a small buffer. */
   readonly blocks: readonly Block[];
   readonly onArrival: (byteCount: number) => void;
   /** The GET failed, or delivered bytes that were wrong after some of them had been read. */
@@ -54,6 +54,8 @@ export class Part implements BodySink {
   /** Of a GET that the client verifies, the last block is shown only after that. */
   readonly #heldBackFrom: number;
   readonly #slots: (Slot | undefined)[];
+  /** Of what is let go, how much the pool has back at once: a small buffer may free no block. */
+  readonly #blocksPerSlot: number;
   readonly #abort = new AbortController();
   #firstWanted = 0;
   #arrivedBytes = 0;
@@ -73,6 +75,7 @@ export class Part implements BodySink {
     this.offset = offset;
     this.end = offset + byteCount;
     this.#leadBytes = offset % BLOCK_BYTES;
+    this.#blocksPerSlot = options.blocks[0] instanceof SmallBuffer ? 0 : 1;
     this.#slots = options.blocks.map((block) => ({ block, pins: 0, wanted: true }));
     const lastSlotAt = (this.#slots.length - 1) * BLOCK_BYTES - this.#leadBytes;
     assert(
@@ -196,12 +199,12 @@ export class Part implements BodySink {
       this.#unwant(this.#firstWanted);
       this.#firstWanted += 1;
     }
-    return this.#firstWanted - before;
+    return (this.#firstWanted - before) * this.#blocksPerSlot;
   }
 
   /** Lets go of everything; the GET is aborted unless a read still waits. Returns how many blocks. */
   detach(): number {
-    const count = this.#slots.length - this.#firstWanted;
+    const count = (this.#slots.length - this.#firstWanted) * this.#blocksPerSlot;
     this.#detached = true;
     for (; this.#firstWanted < this.#slots.length; this.#firstWanted += 1) {
       this.#unwant(this.#firstWanted);

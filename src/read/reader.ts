@@ -193,7 +193,7 @@ class Reader implements ObjectReader {
   }
 
   #newStream(offset: number, firstBytes: number): Stream {
-    this.#speculation ??= new Speculation(this.#source.pool);
+    this.#speculation ??= new Speculation(this.#source);
     return new Stream({
       source: this.#source,
       speculation: this.#speculation,

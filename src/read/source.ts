@@ -4,13 +4,15 @@
  */
 
 import type { Log } from "../base/log.ts";
-import type { Block, BlockPool } from "../memory/index.ts";
+import { type Block, type BlockPool, SmallBuffer, type SmallBuffers } from "../memory/index.ts";
 import type { ObjectClient } from "../s3/index.ts";
 import type { Arrivals } from "./window.ts";
 
 export interface ReaderOptions {
   readonly client: ObjectClient;
   readonly pool: BlockPool;
+  /** Shared by all readers of a mount: where objects lie that fit. */
+  readonly smallBuffers?: SmallBuffers;
   readonly key: string;
   /** With its quotes. Every GET asks for this version, so that versions never mix. */
   readonly etag: string;
@@ -29,10 +31,17 @@ export interface ReaderOptions {
 /** The blocks that one handle took without anybody waiting for them. */
 export class Speculation {
   readonly #pool: BlockPool;
+  readonly #smallBuffers: SmallBuffers | undefined;
   #blocks = 0;
 
-  constructor(pool: BlockPool) {
+  constructor({ pool, smallBuffers }: Pick<ReaderOptions, "pool" | "smallBuffers">) {
     this.#pool = pool;
+    this.#smallBuffers = smallBuffers;
+  }
+
+  /** In place of a block, for at most `SMALL_BYTES`. */
+  takeSmall(): SmallBuffer | undefined {
+    return this.#smallBuffers?.tryTake();
   }
 
   /** Up to `wanted` blocks, as many as the pool can spare. */
@@ -48,6 +57,10 @@ export class Speculation {
   }
 
   give(block: Block): void {
+    if (block instanceof SmallBuffer) {
+      this.#smallBuffers?.give(block);
+      return;
+    }
     this.#blocks -= 1;
     this.#pool.give(block);
   }

@@ -13,7 +13,7 @@ import { assert } from "../base/assert.ts";
 import type { ReadReply } from "../base/attributes.ts";
 import { inBackground, messageOf } from "../base/log.ts";
 import { MIB } from "../base/sizes.ts";
-import { BLOCK_BYTES } from "../memory/index.ts";
+import { BLOCK_BYTES, SMALL_BYTES } from "../memory/index.ts";
 import { Part } from "./part.ts";
 import type { ReaderOptions, Speculation } from "./source.ts";
 import { ReadWindow } from "./window.ts";
@@ -196,7 +196,12 @@ export class Stream {
     const offset = this.#end;
     const leadBytes = offset % BLOCK_BYTES;
     let end = this.#alignedEnd(offset, byteCount);
-    const blocks = speculation.take(Math.ceil((leadBytes + end - offset) / BLOCK_BYTES));
+    const isSmall = offset === 0 && end === source.objectBytes && end <= SMALL_BYTES;
+    const small = isSmall ? speculation.takeSmall() : undefined;
+    const blocks =
+      small === undefined
+        ? speculation.take(Math.ceil((leadBytes + end - offset) / BLOCK_BYTES))
+        : [small];
     if (blocks.length === 0) return false;
     end = Math.min(end, offset - leadBytes + blocks.length * BLOCK_BYTES);
     const part = new Part({

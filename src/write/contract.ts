@@ -1,11 +1,11 @@
 /** What an upload is to those who write through it, and what it is made of. */
 
 import type { Log } from "../base/log.ts";
+import type { SmallBuffers } from "../memory/index.ts";
 import type { ObjectClient, Stored } from "../s3/index.ts";
 import type { PartMemory } from "./part-memory.ts";
 import type { PartSchedule } from "./part-schedule.ts";
 import type { Sums } from "./running-sum.ts";
-import type { SmallBuffers } from "./small-buffers.ts";
 import type { SpillFile } from "./spill-file.ts";
 
 /** What is to be written, and on which conditions. */

@@ -8,10 +8,9 @@
  */
 
 import { assert } from "../base/assert.ts";
-import { BLOCK_BYTES, type Block } from "../memory/index.ts";
+import { BLOCK_BYTES, type Block, SMALL_BYTES, type SmallBuffer } from "../memory/index.ts";
 import type { Checksum } from "../s3/index.ts";
 import type { RunningSum, Sums } from "./running-sum.ts";
-import { SMALL_BYTES, type SmallBuffer } from "./small-buffers.ts";
 
 export class OutgoingPart {
   /** From 1. */

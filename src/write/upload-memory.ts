@@ -1,8 +1,8 @@
 /** The memory of one upload: what its parts are filled into, and what comes back when they are sent. */
 
+import { SMALL_BYTES, type SmallBuffers } from "../memory/index.ts";
 import type { OutgoingPart } from "./outgoing-part.ts";
 import type { Filler, PartMemory } from "./part-memory.ts";
-import { SMALL_BYTES, type SmallBuffers } from "./small-buffers.ts";
 
 /** What all uploads share. */
 interface SharedMemory {

@@ -1,14 +1,13 @@
 /** What starts the uploads of a mount, and all that they share. */
 
 import type { Log } from "../base/log.ts";
-import { BLOCK_BYTES, type BlockPool } from "../memory/index.ts";
+import { BLOCK_BYTES, type BlockPool, SmallBuffers } from "../memory/index.ts";
 import type { Checksums, ObjectClient } from "../s3/index.ts";
 import { AppendUpload } from "./append-upload.ts";
 import type { Upload, UploadTarget } from "./contract.ts";
 import { PartMemory } from "./part-memory.ts";
 import { PartSchedule } from "./part-schedule.ts";
 import { Sums, type UploadChecksums } from "./running-sum.ts";
-import { SmallBuffers } from "./small-buffers.ts";
 import { SpillFile } from "./spill-file.ts";
 import { SequentialUpload } from "./upload.ts";
 
@@ -51,10 +50,14 @@ export function createUploader(options: UploaderOptions): StartUpload {
     spillRefusal: () => spillFile.refusal,
   });
   const memoryBytes = (pool.writeBlocksMax * BLOCK_BYTES) / LARGEST_PART_SHARE;
+  const shared = memory.join();
   const parts = {
     client,
     memory,
-    smallBuffers: new SmallBuffers(memory),
+    smallBuffers: new SmallBuffers({
+      tryTake: () => memory.tryTakeShared(shared),
+      give: (block) => memory.giveHeld(shared, [block]),
+    }),
     spillFile,
     schedule: new PartSchedule({ ...options, memoryBytes }),
     sums: new Sums(uploadChecksums, checksums),

@@ -7,7 +7,7 @@
 import { type Log, silentLog } from "../../src/base/log.ts";
 import { MIB } from "../../src/base/sizes.ts";
 import { createFileSystem, errnoOf, type FileSystem } from "../../src/fs/index.ts";
-import { type BlockPool, createBlockPool } from "../../src/memory/index.ts";
+import { type BlockPool, createBlockPool, SmallBuffers } from "../../src/memory/index.ts";
 import { addon } from "../../src/native/index.ts";
 import { openReader } from "../../src/read/index.ts";
 import { CachedCredentials, createObjectClient, type ObjectClient } from "../../src/s3/index.ts";
@@ -90,11 +90,13 @@ class InProcessMounted implements Mounted {
       discard: native.discard,
     });
     const common = { client: this.#client, pool: this.#pool, log };
+    const smallBuffers = SmallBuffers.of(this.#pool, "read");
     const { readPartBytes = PART_BYTES, writePartBytes = PART_BYTES } = flags;
     this.#fileSystem = createFileSystem({
       store: this.#client,
       ...(isDirectory && { directoryBucket: this.#client }),
-      openReader: (object) => openReader({ ...common, ...object, partBytes: readPartBytes }),
+      openReader: (object) =>
+        openReader({ ...common, ...object, smallBuffers, partBytes: readPartBytes }),
       startUpload: createUploader({
         ...common,
         partBytes: writePartBytes,
