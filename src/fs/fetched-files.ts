@@ -15,7 +15,7 @@ import { isOutdated } from "./error.ts";
 
 /** At one time, of all files together: as long as 20 ms take, 1600 files or 1.6 GiB a second. */
 const BYTES_MAX = 32 * MIB;
-/** What a file takes of it at the least, as a block. */
+/** What a file counts for at the least, however small it is: that bounds their number. */
 const ROOM_BYTES_MIN = MIB;
 /** What is asked for of one file at the least, since the kernel reads ahead too, and at the most. */
 const FILE_BYTES_MIN = 128 * KIB;
