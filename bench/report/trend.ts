@@ -8,7 +8,7 @@ import type { Measurement, Result } from "../result.ts";
 import { type Trend, trendOf } from "../statistics.ts";
 import { formatNumber } from "./figures.ts";
 
-/** Of its median, in an hour: less is taken for none, if one can be so sure. */
+/** Of its median, in an hour: how sure one must be that it is no more. */
 const FLAT_PART = 0.05;
 const SECONDS_AN_HOUR = 3600;
 
@@ -51,5 +51,6 @@ function describe({ most, trend: { high, low, slope }, usual }: Half): string {
 function verdictOn({ trend: { high, low }, usual }: Half): string {
   const tolerated = FLAT_PART * usual;
   if (low > tolerated) return "memory grows";
-  return high <= tolerated ? "memory is flat" : "too short a run to tell whether memory is flat";
+  if (high > tolerated) return "too short a run to tell whether memory is flat";
+  return low > 0 ? "memory grows by less than a twentieth an hour" : "memory is flat";
 }

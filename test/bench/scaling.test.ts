@@ -74,6 +74,7 @@ describe("a long run", () => {
   test.each([
     ["memory is flat", () => 70],
     ["memory is flat", (hours: number) => (hours < 0.5 ? 40 + 60 * hours : 70)],
+    ["memory grows by less than a twentieth an hour", (hours: number) => 70 + 2.5 * hours],
     ["memory grows", (hours: number) => 60 + 20 * hours],
   ])("%s", (verdict, mibAt) => {
     expect(conclusionsOf(soak(mibAt))).toEqual([
