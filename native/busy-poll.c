@@ -3,7 +3,7 @@
 
 /* Of 2,000 requests a second and more. */
 #define INTERVAL_NS_MAX ((uint64_t)500 * 1000)
-/* A pause ends it at once: this much of it counts. */
+/* A pause of this length ends it, whatever else goes on; no more of it counts. */
 #define PAUSE_NS_MAX ((uint64_t)10 * 1000 * 1000)
 /* The weight of one interval in the average. */
 #define SHARE 8
@@ -22,9 +22,9 @@ static void on_turn(uv_idle_t *idle) {
   if (events != poll->events) {
     poll->events = events;
     poll->until_ns = now_ns + poll->limit_ns;
-  } else if (now_ns >= poll->until_ns) {
-    uv_idle_stop(idle);
   }
+  if (now_ns >= poll->until_ns || now_ns - poll->last_request_ns >= PAUSE_NS_MAX)
+    uv_idle_stop(idle);
 }
 
 void busy_poll_init(struct busy_poll *poll, uv_loop_t *loop, uint64_t limit_ns) {

@@ -41,9 +41,9 @@ afterAll(async () => {
 });
 
 test.each([
-  ["200 files of 6 MiB, each by its own thread", "together", 200, 6],
-  ["100 files of 7 MiB, a mebibyte in turn, by one thread", "in-turn", 100, 7],
-  ["400 files of 2 MiB, a mebibyte in turn, by one thread", "in-turn", 400, 2],
+  ["120 files of 6 MiB, each by its own thread", "together", 120, 6],
+  ["70 files of 7 MiB, a mebibyte in turn, by one thread", "in-turn", 70, 7],
+  ["240 files of 2 MiB, a mebibyte in turn, by one thread", "in-turn", 240, 2],
 ] as const)(
   "%s, are stored whole",
   async (_, way, files, chunks) => {
