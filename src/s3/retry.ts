@@ -2,8 +2,9 @@
  * When and how long to wait before trying again, in one place for both paths: the operations that this
  * layer sends itself run inside `retrying`, the SDK is handed `sdkRetryStrategy`.
  *
- * Full jitter, as https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
- * recommends and the AWS SDKs do: a random part of an exponentially growing pause.
+ * Equal jitter, of https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/: half of an
+ * exponentially growing pause, and a random part of the other half. With full jitter, as the AWS SDKs
+ * have it, ten attempts may be over in three seconds, before a server has restarted.
  */
 
 import type { RetryErrorInfo, RetryStrategyV2, RetryToken } from "@smithy/types";
@@ -97,7 +98,8 @@ export class Attempts {
     const { attemptsMax, baseMs, capMs, totalMs } = this.#policy;
     if (this.#failures >= attemptsMax) return undefined;
     const ceilingMs = Math.min(capMs, baseMs * 2 ** (this.#failures - 1));
-    const delayMs = Math.max(this.#clock.random() * ceilingMs, Math.min(retryAfterMs, capMs));
+    const pauseMs = ((1 + this.#clock.random()) / 2) * ceilingMs;
+    const delayMs = Math.max(pauseMs, Math.min(retryAfterMs, capMs));
     const elapsedMs = this.#clock.now() - this.#startMs;
     return elapsedMs + delayMs > totalMs ? undefined : delayMs;
   }

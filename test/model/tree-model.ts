@@ -76,8 +76,11 @@ export class TreeModel {
   readonly writers = new Map<string, WriterModel>();
   /** All that are open, by the number of the open. */
   readonly handles = new Map<number, HandleModel>();
-  /** Paths whose objects this mount has stored; whether it remembers that is its own affair. */
-  readonly made = new Set<string>();
+  /**
+   * What this mount has stored last, by path, unless it knows of anything else there; whether it remembers
+   * that it has is its own affair. What another stores of the same content has the same ETag.
+   */
+  readonly made = new Map<string, string>();
 
   /** What was seen last of each object, under which inode number; not of what was written here since. */
   readonly seen = new Map<string, { readonly ino: number; readonly content: string }>();
@@ -199,7 +202,7 @@ export class TreeModel {
 
   /** Another client stores an object. */
   storeBehind(key: string, content: string): void {
-    if (this.keys.get(key) !== content) this.made.delete(key);
+    if (this.made.get(key) !== content) this.made.delete(key);
     for (const handle of this.handles.values()) {
       if (handle.kind === "writer" && handle.path === key) handle.contested = true;
     }
@@ -232,7 +235,7 @@ export class TreeModel {
     this.keys.delete(to);
     this.store(to, content);
     this.made.delete(to);
-    if (this.made.delete(from)) this.made.add(to);
+    if (this.made.delete(from)) this.made.set(to, content);
     const seen = this.seen.get(from);
     this.seen.delete(from);
     this.seen.delete(to);
@@ -261,13 +264,13 @@ export class TreeModel {
   commit(writer: WriterModel): void {
     writer.status = "stored";
     if (this.writers.get(writer.path) === writer) this.writers.delete(writer.path);
-    this.made.add(writer.path);
+    this.made.set(writer.path, writer.content);
     this.store(writer.path, writer.content);
   }
 
   /** What the writer has written is stored, and it writes on. */
   storePart(writer: WriterModel): void {
-    this.made.add(writer.path);
+    this.made.set(writer.path, writer.content);
     this.store(writer.path, writer.content);
   }
 

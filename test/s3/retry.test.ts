@@ -69,12 +69,12 @@ describe("pauses", () => {
     expect(clock.slept).toEqual([100, 200, 400, 800, 1600, 3200, 6400, 12_800, 20_000]);
   });
 
-  test("are a random part of that", async () => {
+  test("are half of that and a random part of the other half", async () => {
     const clock = heldClock(0.25);
     await expect(
       new Retrier(DEFAULT_RETRY_POLICY, clock).run(failing("network")),
     ).rejects.toThrow();
-    expect(clock.slept.slice(0, 3)).toEqual([25, 50, 100]);
+    expect(clock.slept.slice(0, 3)).toEqual([62.5, 125, 250]);
   });
 
   test("are as long as the server asks, up to the cap", async () => {
