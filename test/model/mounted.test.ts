@@ -17,7 +17,7 @@ import { sequences, keys as someKeys } from "./sequences.ts";
 import { LATER_MS } from "./subject.ts";
 import { TreeModel } from "./tree-model.ts";
 
-const STEPS_WANTED = Number(process.env["MODEL_MOUNTED_STEPS"] ?? 1200);
+const STEPS_WANTED = Number(process.env["MODEL_MOUNTED_STEPS"] ?? 600);
 /** Directories that are worked in at once. */
 const DIRECTORIES = isReplay ? 1 : Math.min(Math.max(12, Math.ceil(STEPS_WANTED / 100)), 48);
 const STEPS_MAX = 40;

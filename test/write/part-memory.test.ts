@@ -56,7 +56,7 @@ describe("writers of their own threads", () => {
   test.each([
     [8, 12],
     [16, 25],
-    [32, 40],
+    [32, 30],
   ])("with %d blocks, all of %d files of 6 MiB are stored", async (blocks, files) => {
     const setup = setUp(blocks);
     const keys = Array.from({ length: files }, (_, i) => `file-${i}`);

@@ -95,8 +95,8 @@ function expectStored({ store }: Setup, { byteCount, key }: Written): void {
 
 describe("one thread that writes to files in turn", () => {
   test.each([
-    ["a mebibyte", 40, 7, MIB],
-    ["a little", 60, 20, 70 * KIB],
+    ["a mebibyte", 24, 7, MIB],
+    ["a little", 40, 20, 70 * KIB],
     ["what ends within blocks", 24, 5, MIB + 300_001],
   ])("%s: all of %d files are stored whole", async (_, fileCount, rounds, byteCount) => {
     const setup = setUp();
