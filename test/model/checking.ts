@@ -61,12 +61,22 @@ function seedOf(offset = 0): number {
   return MODEL_SEED === undefined ? randomInt(2 ** 31) : Number(MODEL_SEED) + offset;
 }
 
-/** Runs `work`, and fails unless it made as many steps; one sequence that is seen again need not. */
-export async function making(stepsMin: number, work: () => Promise<void>): Promise<void> {
-  const stepsBefore = tally.steps;
-  await work();
-  if (isReplay) return;
-  expect(tally.steps - stepsBefore, "the steps made").toBeGreaterThanOrEqual(stepsMin);
+/**
+ * Runs `work` with other seeds, told by their round, until it has made as many steps: how long random
+ * sequences are is left to chance. One sequence that is seen again is run once.
+ */
+export async function making(
+  stepsMin: number,
+  work: (round: number) => Promise<void>,
+): Promise<void> {
+  const stepsWanted = tally.steps + stepsMin;
+  let round = 0;
+  do {
+    const stepsBefore = tally.steps;
+    await work(round++);
+    if (isReplay) return;
+    expect(tally.steps, "the steps made").toBeGreaterThan(stepsBefore);
+  } while (tally.steps < stepsWanted);
 }
 
 function reportOf<T>(details: fc.RunDetails<T>, { name, options }: Check): string {

@@ -141,8 +141,8 @@ describe("the mount shows what the model shows, whatever happens", () => {
       (pageKeysMax, keys, steps) => runOne(variant, { pageKeysMax, keys, steps }),
     );
     const { name } = variant;
-    await making(stepsMin, () =>
-      check(property, { name, options: "--mounted 0 ", runs, timeoutMs }),
+    await making(stepsMin, (round) =>
+      check(property, { name, options: "--mounted 0 ", runs, timeoutMs, seedOffset: round }),
     );
   });
 });
