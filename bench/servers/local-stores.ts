@@ -5,8 +5,9 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { adopt, run, stop, until } from "../processes.ts";
+import { freePort } from "./free-port.ts";
 import { ObjectStore } from "./object-store.ts";
-import { CREDENTIALS, freePort, LOCAL_REGION, type Server } from "./server.ts";
+import { CREDENTIALS, LOCAL_REGION, type Server } from "./server.ts";
 
 /** MinIO with one bucket, data on disk. `binary` is its executable. */
 export async function startMinio(binary: string, bucket: string): Promise<Server> {

@@ -17,8 +17,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { DataSet } from "../jobs/job.ts";
 import { adopt, run, stop, until } from "../processes.ts";
+import { freePort } from "./free-port.ts";
 import { chunksOf } from "./object-store.ts";
-import { CREDENTIALS, freePort, LOCAL_REGION, type Server } from "./server.ts";
+import { CREDENTIALS, LOCAL_REGION, type Server } from "./server.ts";
 
 const LIST_PROGRAM = fileURLToPath(new URL("../list-server.js", import.meta.url));
 

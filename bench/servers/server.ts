@@ -5,10 +5,10 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { DataSet } from "../jobs/job.ts";
 import { adopt, stop } from "../processes.ts";
+import { freePort } from "./free-port.ts";
 
 export interface Server {
   readonly name: string;
@@ -70,13 +70,4 @@ export async function linked(
   );
   await once(child.stdout, "data");
   return { url: `${protocol}//127.0.0.1:${port}`, close: () => stop(child) };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === "string") throw new Error("no TCP port is free");
-  return address.port;
 }

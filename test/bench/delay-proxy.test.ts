@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { freePort } from "../../bench/servers/server.ts";
+import { freePort } from "../../bench/servers/free-port.ts";
 import { repository } from "../rigs/paths.ts";
 
 const PROGRAM = join(repository, "dist-bench/delay-proxy.js");

@@ -8,10 +8,10 @@ import { createHash, randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { freePort } from "../../bench/servers/free-port.ts";
 import { Signer, timestampOf } from "../../src/s3/signer.ts";
 import type { Endpoint } from "./bucket-view.ts";
 import { Child, succeed } from "./child.ts";
-import { freePort } from "./free-port.ts";
 import type { Scratch } from "./scratch.ts";
 
 const PROGRAMS = [

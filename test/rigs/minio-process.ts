@@ -6,9 +6,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { freePort } from "../../bench/servers/free-port.ts";
 import type { Endpoint } from "./bucket-view.ts";
 import { Child } from "./child.ts";
-import { freePort } from "./free-port.ts";
 import type { Scratch } from "./scratch.ts";
 
 const READY_TIMEOUT_MS = 30_000;

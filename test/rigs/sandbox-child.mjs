@@ -6,7 +6,7 @@
 import { addon } from "../../dist/native/index.js";
 import { createSandbox } from "../../dist/sandbox/index.js";
 
-const { buckets = [], directory, port = 0 } = JSON.parse(process.argv[2] ?? "{}");
+const { buckets = [], directory, port } = JSON.parse(process.argv[2] ?? "{}");
 const credentials = { accessKeyId: "sandbox-test-key", secretAccessKey: "sandbox-test-secret" };
 
 const sandbox = await createSandbox({

@@ -6,6 +6,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../../bench/servers/free-port.ts";
 import type { Dials, Fault } from "../../src/sandbox/index.ts";
 import { BUCKET_VIEW_AGENT, type Endpoint } from "./bucket-view.ts";
 import type { Server } from "./kernel-rig.ts";
@@ -14,7 +15,7 @@ import type { ArmedFault, LoggedRequest } from "./rig.ts";
 const PROGRAM = fileURLToPath(new URL("./sandbox-child.mjs", import.meta.url));
 
 export interface SandboxRequest {
-  /** 0, the default, for any free one. */
+  /** Any free one when absent, which stays free while the process is away. */
   readonly port?: number;
   /** Where objects are kept over the death of the process; in memory when absent. */
   readonly directory?: string;
@@ -51,7 +52,8 @@ export class SandboxProcess implements Server {
   }
 
   static async start(request: SandboxRequest = {}): Promise<SandboxProcess> {
-    const child = fork(PROGRAM, [JSON.stringify(request)], {
+    const { port = await freePort(), ...rest } = request;
+    const child = fork(PROGRAM, [JSON.stringify({ port, ...rest })], {
       serialization: "advanced",
       execArgv: [],
     });
