@@ -1,4 +1,4 @@
-/** A client with short limits against a raw server, and a sink that keeps what it gets. */
+/** A client with short pauses against a raw server, and a sink that keeps what it gets. */
 
 import { afterEach, beforeEach, describe } from "vitest";
 
@@ -13,14 +13,6 @@ import {
 } from "../../src/s3/index.ts";
 import type { WireMaker } from "../../src/s3/native-stream.ts";
 import { type RawServer, type Script, startRawServer } from "./raw-server.ts";
-
-export const SHORT_TIMEOUTS = {
-  connectMs: 2_000,
-  firstByteMs: 1_000,
-  stallMs: 400,
-  completeMs: 2_000,
-  idleMs: 2_000,
-} as const;
 
 export const CREDENTIALS = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "very-secret" } as const;
 
@@ -55,7 +47,6 @@ export function clientFor(url: string, options: Partial<ObjectClientOptions> = {
     forcePathStyle: true,
     profile: undefined,
     credentials: new CachedCredentials(async () => CREDENTIALS),
-    timeouts: SHORT_TIMEOUTS,
     retry: { baseMs: 1, capMs: 2 },
     ...(wires && { wires }),
     log: silentLog,

@@ -209,7 +209,7 @@ describe("a profile", () => {
     // Ends with this process, whose pipe it reads.
     around.write("config", "[profile p]", "credential_process = cat");
     const refusal = around.refusal("p");
-    await expect.poll(() => vi.getTimerCount(), { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => vi.getTimerCount()).toBeGreaterThan(0);
     await vi.advanceTimersByTimeAsync(20_000);
     expect(await refusal).toContain('the profile "p" gave none: no answer within 20 s');
   });

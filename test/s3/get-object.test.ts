@@ -65,7 +65,10 @@ describe("a body that breaks off", () => {
 
   test("is resumed when it stalls, and the stalled connection is closed", async () => {
     const ranges: string[] = [];
-    const client = await connect(breaking([5000], ranges, () => {}));
+    const client = await connect(
+      breaking([5000], ranges, () => {}),
+      { timeouts: { stallMs: 1000 } },
+    );
     const sink = new MemorySink();
     await client.get(wanted(sink));
     expect(sink.bytes.equals(OBJECT.subarray(1000, 51_000))).toBe(true);

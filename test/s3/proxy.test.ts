@@ -88,7 +88,7 @@ describeBoth("TLS", () => {
       true,
     );
     for (const url of [server.url, `https://localhost:${server.port}`]) {
-      const opened = clientFor(url, { caBundle, timeouts: { stallMs: 5_000, firstByteMs: 5_000 } });
+      const opened = clientFor(url, { caBundle });
       client = opened;
       await readObject(opened);
       const body = [OBJECT.subarray(0, 1_000_000), OBJECT.subarray(1_000_000)];

@@ -178,9 +178,7 @@ describe("over the wire", () => {
   });
 
   test("closing the client fails what it was doing, on both paths", async () => {
-    const client = await connect(async (peer) => peer.closed(), {
-      timeouts: { firstByteMs: 5000 },
-    });
+    const client = await connect(async (peer) => peer.closed());
     const outcomes = Promise.allSettled([client.head("k"), client.delete("k")]);
     await expect.poll(() => connect.server?.open).toBe(2);
     client.close();

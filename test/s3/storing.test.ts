@@ -129,9 +129,7 @@ describe("an answer that tells of another encryption", () => {
     );
     const created = client.createUpload({ key: "k", checksumAlgorithm: "crc32c" });
     await expect(created).rejects.toMatchObject({ kind: "encryption-mismatch" });
-    await expect
-      .poll(() => requests.map(({ method }) => method), { timeout: 5_000 })
-      .toEqual(["POST", "DELETE"]);
+    await expect.poll(() => requests.map(({ method }) => method)).toEqual(["POST", "DELETE"]);
     expect(requests[1]?.path).toContain("uploadId=u1");
   });
 
