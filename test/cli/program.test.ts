@@ -46,7 +46,7 @@ function program(...args: readonly string[]) {
 }
 
 function daemonGone(): Promise<void> {
-  return expect.poll(() => scratch.processes(), { timeout: 10_000 }).toEqual([]);
+  return expect.poll(() => scratch.processes()).toEqual([]);
 }
 
 describe("output and exit status", () => {
@@ -204,7 +204,7 @@ describe("in the foreground", () => {
     const request = { endpoint: sandbox.endpoint, bucket: BUCKET, directory, args: ["-f"] };
     const child = new Child(process.execPath, mountCommand(request), optionsFor(request));
     child.process.stdout?.destroy();
-    await expect.poll(() => scratch.mounts(), { timeout: 10_000 }).toEqual([directory]);
+    await expect.poll(() => scratch.mounts()).toEqual([directory]);
     expect(readdirSync(directory)).toEqual([]);
     child.signal("SIGTERM");
     expect((await child.exitWithin(20_000)).code).toBe(0);

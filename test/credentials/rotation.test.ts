@@ -110,12 +110,12 @@ class Load {
   async untilBothFail(): Promise<void> {
     const before = this.failures.length;
     const failing = () => new Set(this.failures.slice(before).map(({ by }) => by));
-    await expect.poll(failing, { timeout: 20_000 }).toEqual(new Set(["read", "write"]));
+    await expect.poll(failing).toEqual(new Set(["read", "write"]));
   }
 
   /** Resolves when they have gone round for a while without a failure. */
   async untilAllIsWell(): Promise<void> {
-    await expect.poll(() => this.#roundsSinceFailure, { timeout: 20_000 }).toBeGreaterThan(20);
+    await expect.poll(() => this.#roundsSinceFailure).toBeGreaterThan(20);
   }
 
   async #repeat(by: Work, work: () => Promise<void>): Promise<void> {

@@ -36,7 +36,7 @@ describe("with auto-unmount", () => {
     toy = new ToyProcess(directory, { autoUnmount: true });
     await toy.hear("mounted");
     await toy.kill();
-    await expect.poll(() => isMounted(directory), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => isMounted(directory)).toBe(false);
   });
 });
 

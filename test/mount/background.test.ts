@@ -24,7 +24,7 @@ beforeAll(async () => {
 
 // Every test unmounts what it mounts, so nothing may run between tests.
 afterEach(async () => {
-  await expect.poll(() => scratch.processes(), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => scratch.processes()).toEqual([]);
   expect(scratch.mounts()).toEqual([]);
 });
 
@@ -86,7 +86,7 @@ test.each(["SIGINT", "SIGTERM"] as const)("%s to the daemon unmounts", async (si
   const directory = scratch.makeDirectory("mount");
   await mountAt(directory);
   process.kill(daemonOf(directory), signal);
-  await expect.poll(() => scratch.mounts(), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => scratch.mounts()).toEqual([]);
 });
 
 test("one bucket is mounted twice, and each mount sees what the other wrote", async () => {
@@ -114,7 +114,7 @@ test("--log-directory holds the log, without a secret", async () => {
     "not permitted",
   );
   await succeed("umount", [directory]);
-  await expect.poll(() => scratch.processes(), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => scratch.processes()).toEqual([]);
   const names = readdirSync(logs);
   expect(names).toHaveLength(1);
   const text = readFileSync(join(logs, names[0] ?? ""), "utf8");
@@ -128,5 +128,5 @@ test("--auto-unmount clears the mount of a daemon that was killed", async () => 
   await mountAt(directory, { args: ["--auto-unmount"] });
   expect(await readdir(directory)).toEqual(["photos"]);
   process.kill(daemonOf(directory), "SIGKILL");
-  await expect.poll(() => scratch.mounts(), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => scratch.mounts()).toEqual([]);
 });

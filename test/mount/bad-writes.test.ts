@@ -43,7 +43,7 @@ async function expectStored(name: string, data: Uint8Array): Promise<void> {
 async function expectNothing(name: string): Promise<void> {
   await expectErrno("ENOENT", weather.tree.stat(name));
   expect(await weather.bucket.sizeOf(name)).toBe(undefined);
-  await expect.poll(() => weather.bucket.uploads(), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => weather.bucket.uploads()).toEqual([]);
 }
 
 const passing: readonly (readonly [string, Uint8Array, Fault])[] = [

@@ -56,7 +56,7 @@ async function optionsAt(directory: string): Promise<readonly string[]> {
 
 async function unmount(directory: string): Promise<void> {
   await succeed("umount", [directory]);
-  await expect.poll(() => scratch.processes(), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => scratch.processes()).toEqual([]);
 }
 
 rootTest("mount -t mounts in the background, with the options behind -o", async () => {

@@ -39,7 +39,7 @@ beforeAll(async () => {
 
 // Every test unmounts what it mounts, so nothing may run between tests.
 afterEach(async () => {
-  await expect.poll(() => scratch.processes(), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => scratch.processes()).toEqual([]);
   expect(scratch.mounts()).toEqual([]);
 });
 
@@ -112,7 +112,7 @@ test("two versions of one object are never mixed, though libfuse takes them for 
   expect((await old.read(Buffer.alloc(MIB), 0, MIB, 0)).bytesRead).toBe(MIB);
   await bucket.put("replaced", after);
   // Longer than what was seen of the old one may be believed.
-  await expect.poll(async () => (await stat(path)).size, { timeout: 5_000 }).toBe(after.length);
+  await expect.poll(async () => (await stat(path)).size).toBe(after.length);
   expect(sha256(await readFile(path))).toBe(sha256(after));
   const rest: Buffer[] = [];
   const outcome = await readOn(old, rest).catch((error: NodeJS.ErrnoException) => error.errno);
@@ -143,7 +143,7 @@ test("kill -9 leaves a dead mount, which --auto-unmount clears", async () => {
   const guarded = await mountInForeground(["--auto-unmount"]);
   guarded.child.signal("SIGKILL");
   await guarded.child.exited;
-  await expect.poll(() => scratch.mounts(), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => scratch.mounts()).toEqual([]);
 });
 
 test("a mount that is detached serves whoever has a file open, to the end", async () => {
@@ -186,7 +186,7 @@ test("without the addon, it mounts in the background, is listed and is unmounted
   expect(listed).toContain(`${directory} `);
   const inside = await open(directory);
   const unmounting = new Child(process.execPath, [commandLine, "unmount", directory], { env });
-  await expect.poll(() => unmounting.stderr, { timeout: 10_000 }).toContain("is busy");
+  await expect.poll(() => unmounting.stderr).toContain("is busy");
   await inside.close();
   expect((await unmounting.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
   expect(unmounting.stdout).toBe(`${directory} is unmounted\n`);

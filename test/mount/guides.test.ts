@@ -34,7 +34,7 @@ beforeAll(async () => {
 
 afterEach(async () => {
   for (const directory of scratch.mounts()) await succeed("umount", [directory]);
-  await expect.poll(() => scratch.processes(), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => scratch.processes()).toEqual([]);
 });
 
 afterAll(async () => {

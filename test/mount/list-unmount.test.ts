@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
-  await expect.poll(() => scratch.processes(), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => scratch.processes()).toEqual([]);
   expect(scratch.mounts()).toEqual([]);
 });
 
@@ -184,7 +184,7 @@ describe("unmount", () => {
     const unmounting = new Child(process.execPath, [commandLine, "unmount", directory], {
       env: environment(),
     });
-    await expect.poll(() => unmounting.stderr, { timeout: 10_000 }).toContain("\n");
+    await expect.poll(() => unmounting.stderr).toContain("\n");
     expect(unmounting.stderr).toContain(`${directory} is busy: `);
     expect(unmounting.stderr).toContain(`process ${worker.pid} (sh) works in it`);
     expect(unmounting.stderr).toContain(
@@ -207,7 +207,7 @@ describe("unmount", () => {
         stdio: ["pipe", "pipe", "pipe"],
       },
     );
-    await expect.poll(() => readdirSync(directory), { timeout: 10_000 }).toContain("late");
+    await expect.poll(() => readdirSync(directory)).toContain("late");
     const { code, stdout, stderr } = await program(["unmount", directory, "--timeout", "0"]);
     expect(code).toBe(0);
     expect(stderr).toContain(`process ${writer.pid} (sh) has ${directory}/late open`);

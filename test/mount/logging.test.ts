@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
-  await expect.poll(() => scratch.processes(), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => scratch.processes()).toEqual([]);
 });
 
 afterAll(async () => {
@@ -94,7 +94,7 @@ test("where there is no system log a mount works, and says so with --debug", asy
     );
     expect(await readFile(join(directory, "file"), "utf8")).toBe("content");
     await succeed("umount", [directory]);
-    await expect.poll(() => scratch.processes(), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => scratch.processes()).toEqual([]);
   }
 });
 
@@ -112,7 +112,7 @@ test("as JSON each line is an object with what a program looks for", async () =>
   await armed.remove();
   expect(await readFile(join(directory, "file"), "utf8")).toBe("content");
   await succeed("umount", [directory]);
-  await expect.poll(() => scratch.processes(), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => scratch.processes()).toEqual([]);
 
   const [name = ""] = await readdir(logs);
   const text = await readFile(join(logs, name), "utf8");
@@ -307,7 +307,7 @@ testAsRoot("a full disk")(
       await tree.unlink(`written-${count}`);
     }
     await succeed("umount", [directory]);
-    await expect.poll(() => scratch.processes(), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => scratch.processes()).toEqual([]);
     await succeed("umount", [logs]);
   },
   60_000,

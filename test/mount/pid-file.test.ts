@@ -45,8 +45,8 @@ test("--pid-file names the daemon until it ends", async () => {
   expect(statSync(path).mode & 0o777).toBe(0o644);
 
   process.kill(Number(readFileSync(path, "utf8")), "SIGTERM");
-  await expect.poll(() => existsSync(path), { timeout: 10_000 }).toBe(false);
-  await expect.poll(() => scratch.processes(), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => existsSync(path)).toBe(false);
+  await expect.poll(() => scratch.processes()).toEqual([]);
 });
 
 test("mount-s3's variable does the same in the foreground", async () => {

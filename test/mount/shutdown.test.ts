@@ -42,7 +42,7 @@ test("SIGTERM while a close is on its way: it ends well, and the file is stored"
   await weather.sandbox.addFault({ kind: "slow", ms: 1_500, operation: "CompleteMultipartUpload" });
   const closing = createWhole(weather.tree, "file", LARGE);
   await expect
-    .poll(async () => (await weather.sandbox.requests()).at(-1)?.operation, { timeout: 20_000 })
+    .poll(async () => (await weather.sandbox.requests()).at(-1)?.operation)
     .toBe("CompleteMultipartUpload");
   weather.mount.child.signal("SIGTERM");
   expect((await weather.mount.child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
@@ -118,7 +118,7 @@ test("kill -9 in the middle of an upload leaves no object, and readers an error"
   const reader = await weather.tree.open("read", constants.O_RDONLY);
   const file = await weather.tree.open("file", O_NEW);
   await writeOn(file, LARGE);
-  await expect.poll(() => weather.bucket.uploads(), { timeout: 10_000 }).toEqual(["file"]);
+  await expect.poll(() => weather.bucket.uploads()).toEqual(["file"]);
   await weather.mount.kill();
   await expect(file.write(Buffer.alloc(1), LARGE.length)).rejects.toThrow();
   await expect(readOn(reader)).rejects.toThrow();

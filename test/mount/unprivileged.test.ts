@@ -114,7 +114,7 @@ rootTest("a user lists and unmounts with our own commands, and root sees the mou
   await worker.waitForOutput(/there\n/);
   const words = [main, "unmount", directory];
   const unmounting = new Child(node, words, { ...NOBODY, cwd: "/", env });
-  await expect.poll(() => unmounting.stderr, { timeout: 10_000 }).toContain("(sleep) works in it");
+  await expect.poll(() => unmounting.stderr).toContain("(sleep) works in it");
   worker.signal("SIGTERM");
   await worker.exited;
   expect((await unmounting.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
@@ -162,7 +162,7 @@ rootTest.each(BY_EACH)(
     expect(await asNobody("ls", [directory])).toBe("file\n");
     child.signal("SIGKILL");
     await child.exited;
-    await expect.poll(() => scratch.mounts(), { timeout: 10_000 }).not.toContain(directory);
+    await expect.poll(() => scratch.mounts()).not.toContain(directory);
   },
 );
 

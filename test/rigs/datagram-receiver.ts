@@ -46,9 +46,7 @@ export class DatagramReceiver {
   }
 
   async waitFor(message: RegExp): Promise<void> {
-    await expect
-      .poll(() => this.messages, { timeout: 10_000 })
-      .toContainEqual(expect.stringMatching(message));
+    await expect.poll(() => this.messages).toContainEqual(expect.stringMatching(message));
   }
 
   /** Ends as a killed one does: the name of the socket stays. */

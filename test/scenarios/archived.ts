@@ -96,7 +96,7 @@ export const archivedScenarios: readonly Scenario[] = [
       await expectErrno("EACCES", world.tree.open("file", O_RDONLY));
       await world.bucket.restore("file", "Expedited");
       const read = async (): Promise<string> => (await readWhole(world.tree, "file")).toString();
-      await expect.poll(() => read().catch(String), { timeout: 5_000 }).toBe("content");
+      await expect.poll(() => read().catch(String)).toBe("content");
     },
   },
   {

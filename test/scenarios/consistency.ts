@@ -10,8 +10,6 @@ import { createWhole, namesIn, readWhole } from "./whole-file.ts";
 
 const { O_DIRECT, O_RDONLY } = constants;
 const O_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
-/** Longer than the kernel believes what it was told, by default: 1 s for directories. */
-const poll = { timeout: 5_000 };
 
 const OLD = pattern(801, 24 * MIB);
 const NEW = pattern(802, 24 * MIB);
@@ -144,7 +142,7 @@ export const consistencyScenarios: readonly Scenario[] = [
       await bucket.put("file", "short");
       expect((await tree.stat("file")).sizeBytes).toBe(5);
       await bucket.put("file", "longer by far");
-      await expect.poll(async () => (await tree.stat("file")).sizeBytes, poll).toBe(13);
+      await expect.poll(async () => (await tree.stat("file")).sizeBytes).toBe(13);
     },
   },
   {
@@ -156,7 +154,7 @@ export const consistencyScenarios: readonly Scenario[] = [
       await withFile(tree.open("steady", O_RDONLY), async (file) => {
         const steady = await file.stat();
         await bucket.put("file", "two");
-        await expect.poll(async () => (await tree.stat("file")).ino, poll).not.toBe(before.ino);
+        await expect.poll(async () => (await tree.stat("file")).ino).not.toBe(before.ino);
         expect((await tree.stat("steady")).ino).toBe(steady.ino);
       });
     },
@@ -181,7 +179,7 @@ export const consistencyScenarios: readonly Scenario[] = [
       expect(before.kind).toBe("file");
       await bucket.delete("name");
       await bucket.put("name/below", "");
-      await expect.poll(() => kindOf(tree), poll).toBe("directory");
+      await expect.poll(() => kindOf(tree)).toBe("directory");
       expect((await tree.stat("name")).ino).not.toBe(before.ino);
       expect(await namesIn(tree, "name")).toEqual(["below"]);
     },
@@ -193,7 +191,7 @@ export const consistencyScenarios: readonly Scenario[] = [
       const before = await tree.stat("name");
       await bucket.delete("name/below");
       await bucket.put("name", "a file");
-      await expect.poll(() => kindOf(tree), poll).toBe("file");
+      await expect.poll(() => kindOf(tree)).toBe("file");
       expect((await tree.stat("name")).ino).not.toBe(before.ino);
       expect(await textOf(tree, "name")).toBe("a file");
     },
@@ -220,7 +218,7 @@ export const consistencyScenarios: readonly Scenario[] = [
       await bucket.put("name", "content");
       expect(await kindOf(tree)).toBe("file");
       await bucket.delete("name");
-      await expect.poll(() => kindOf(tree), poll).toBe("ENOENT");
+      await expect.poll(() => kindOf(tree)).toBe("ENOENT");
       await expectErrno("ENOENT", tree.open("name", O_RDONLY));
     },
   },
@@ -239,7 +237,7 @@ export const consistencyScenarios: readonly Scenario[] = [
     async run({ tree, bucket }) {
       await createWhole(tree, "name", Buffer.from("first"));
       await bucket.delete("name");
-      await expect.poll(() => kindOf(tree), poll).toBe("ENOENT");
+      await expect.poll(() => kindOf(tree)).toBe("ENOENT");
       await createWhole(tree, "name", Buffer.from("second"));
       expect((await bucket.get("name"))?.toString()).toBe("second");
     },
@@ -250,7 +248,7 @@ export const consistencyScenarios: readonly Scenario[] = [
       await createWhole(tree, "file", Buffer.from("ours"));
       expect(await textOf(tree)).toBe("ours");
       await bucket.put("file", "theirs");
-      await expect.poll(() => textOf(tree), poll).toBe("theirs");
+      await expect.poll(() => textOf(tree)).toBe("theirs");
     },
   },
   {
@@ -290,7 +288,7 @@ export const consistencyScenarios: readonly Scenario[] = [
       await tree.rmdir("name");
       await expectErrno("ENOENT", tree.stat("name"));
       await bucket.put("name/again", "");
-      await expect.poll(() => kindOf(tree), poll).toBe("directory");
+      await expect.poll(() => kindOf(tree)).toBe("directory");
       expect(await namesIn(tree, "name")).toEqual(["again"]);
     },
   },

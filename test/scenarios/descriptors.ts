@@ -17,7 +17,7 @@ export const descriptorsScenarios: readonly Scenario[] = [
       const { code, stderr } = await run("touch", [path("touched")]);
       expect(stderr).toBe("");
       expect(code).toBe(0);
-      await expect.poll(() => bucket.sizeOf("touched"), { timeout: 5_000 }).toBe(0);
+      await expect.poll(() => bucket.sizeOf("touched")).toBe(0);
     },
   },
   {
@@ -56,7 +56,7 @@ export const descriptorsScenarios: readonly Scenario[] = [
       const { code } = await run("sh", ["-c", script, "sh", path("file")]);
       expect(code).toBe(0);
       await expect
-        .poll(async () => (await bucket.get("file"))?.toString(), { timeout: 5_000 })
+        .poll(async () => (await bucket.get("file"))?.toString())
         .toBe("one\ntwo\nthree\nfour\n");
     },
   },
@@ -199,7 +199,7 @@ export const descriptorsScenarios: readonly Scenario[] = [
       ].join("\n");
       await python("spawn", script, [path("file")]);
       await expect
-        .poll(async () => (await bucket.get("file"))?.toString(), { timeout: 5_000 })
+        .poll(async () => (await bucket.get("file"))?.toString())
         .toBe("from the child\n");
     },
   },
@@ -215,9 +215,7 @@ export const descriptorsScenarios: readonly Scenario[] = [
       ].join("\n");
       const { signal } = await run("python3", ["-c", `import os, sys\n${script}`, path("file")]);
       expect(signal).toBe("SIGKILL");
-      await expect
-        .poll(async () => (await bucket.get("file"))?.toString(), { timeout: 5_000 })
-        .toBe("content");
+      await expect.poll(async () => (await bucket.get("file"))?.toString()).toBe("content");
     },
   },
   {

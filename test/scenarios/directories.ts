@@ -11,8 +11,6 @@ import { python } from "../rigs/system-call.ts";
 import { expectErrno, outcomeOf, type Scenario, withFile } from "./scenario.ts";
 import { createWhole, namesIn } from "./whole-file.ts";
 
-/** Longer than the kernel believes what it was told of a directory. */
-const poll = { timeout: 5_000 };
 const O_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 
 export const directoriesScenarios: readonly Scenario[] = [
@@ -33,11 +31,9 @@ export const directoriesScenarios: readonly Scenario[] = [
       await createWhole(tree, "made/file", Buffer.from("content"));
       expect(await namesIn(tree)).toEqual(["made"]);
       await bucket.delete("made/file");
-      await expect.poll(() => namesIn(tree), { timeout: 10_000 }).toEqual([]);
+      await expect.poll(() => namesIn(tree)).toEqual([]);
       await expect
-        .poll(() => tree.stat("made").catch((error: NodeJS.ErrnoException) => error.code), {
-          timeout: 10_000,
-        })
+        .poll(() => tree.stat("made").catch((error: NodeJS.ErrnoException) => error.code))
         .toBe("ENOENT");
     },
   },
@@ -197,7 +193,7 @@ export const directoriesScenarios: readonly Scenario[] = [
       await bucket.put("name/theirs", "theirs");
       await tree.rmdir("name").catch(() => {});
       expect((await bucket.get("name/theirs"))?.toString()).toBe("theirs");
-      await expect.poll(() => namesIn(tree, "name").catch(() => []), poll).toEqual(["theirs"]);
+      await expect.poll(() => namesIn(tree, "name").catch(() => [])).toEqual(["theirs"]);
     },
   },
   {
@@ -221,7 +217,7 @@ export const directoriesScenarios: readonly Scenario[] = [
       await tree.unlink("there/file");
       expect((await tree.stat("there")).kind).toBe("directory");
       expect(await namesIn(tree, "there")).toEqual([]);
-      await expect.poll(() => namesIn(tree), poll).toEqual([]);
+      await expect.poll(() => namesIn(tree)).toEqual([]);
     },
   },
   {

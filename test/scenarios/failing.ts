@@ -142,7 +142,7 @@ async function expectNothingNew({ bucket, tree }: World): Promise<void> {
   await expectErrno("ENOENT", tree.stat("new"));
   expect(await namesIn(tree)).toEqual(["file"]);
   expect(await bucket.keys()).toEqual(["file"]);
-  await expect.poll(() => bucket.uploads(), { timeout: 5_000 }).toEqual([]);
+  await expect.poll(() => bucket.uploads()).toEqual([]);
 }
 
 /** Every combination that a user meets apart: what was attempted, and how S3 refused it. */
@@ -348,7 +348,7 @@ export const failingScenarios: readonly Scenario[] = [
       await fail({ kind: "status", status: 403, operation: "PutObject", key: "file" });
       // Nobody waits for it: a copy of the descriptor might still have written something.
       await createWhole(tree, "file", Buffer.alloc(0));
-      await expect.poll(() => outcomeOf(tree.stat("file")), { timeout: 5_000 }).toBe("ENOENT");
+      await expect.poll(() => outcomeOf(tree.stat("file"))).toBe("ENOENT");
       await expect
         .poll(() =>
           log()
@@ -432,7 +432,7 @@ export const failingScenarios: readonly Scenario[] = [
       const times = Number.POSITIVE_INFINITY;
       const armed = await fail({ kind: "hang", operation: "GetObject", key: "silent", times });
       const reading = new Child("dd", [`if=${path("silent")}`, "iflag=direct", "of=/dev/null"]);
-      await expect.poll(() => armed.metCount(), { timeout: 10_000 }).toBeGreaterThan(0);
+      await expect.poll(() => armed.metCount()).toBeGreaterThan(0);
       reading.signal("SIGKILL");
       expect(await reading.exited).toEqual({ code: null, signal: "SIGKILL" });
       await armed.remove();

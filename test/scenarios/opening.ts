@@ -374,7 +374,7 @@ async function attempt(world: World, table: Table, [flags, outcome]: Row): Promi
     expect(await outcomeOf(opening)).toBe(outcome);
     const stored = async () => (await world.bucket.get("file"))?.toString();
     // An empty file is stored behind its close.
-    if (table.subject === "closedEmpty") await expect.poll(stored, { timeout: 5000 }).toBe("");
+    if (table.subject === "closedEmpty") await expect.poll(stored).toBe("");
     else expect(await stored()).toBe(before?.toString());
   }
 }

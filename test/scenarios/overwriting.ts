@@ -34,7 +34,7 @@ export const overwritingScenarios: readonly Scenario[] = [
     async run({ tree, bucket }) {
       await bucket.put("file", "old content");
       await withFile(tree.open("file", O_WRONLY | O_CREAT | O_TRUNC), async () => {});
-      await expect.poll(() => bucket.sizeOf("file"), { timeout: 5_000 }).toBe(0);
+      await expect.poll(() => bucket.sizeOf("file")).toBe(0);
       expect(await readWhole(tree, "file")).toHaveLength(0);
     },
   },
@@ -55,7 +55,7 @@ export const overwritingScenarios: readonly Scenario[] = [
         return "overwritten";
       };
       // The kernel may still be on its way to tell that the reader is gone.
-      await expect.poll(reopened, { timeout: 5_000 }).toBe("overwritten");
+      await expect.poll(reopened).toBe("overwritten");
       expect((await bucket.get("file"))?.toString()).toBe("new");
     },
   },

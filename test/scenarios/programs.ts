@@ -53,7 +53,7 @@ async function expectTree({ bucket }: World, prefix: string): Promise<void> {
     return Object.fromEntries(await Promise.all(sums)) as Record<string, string>;
   };
   // An empty file is stored when its last descriptor is gone, which nobody waits for.
-  await expect.poll(found, { timeout: 5_000 }).toEqual(Object.fromEntries(wanted));
+  await expect.poll(found).toEqual(Object.fromEntries(wanted));
 }
 
 interface Copy {
@@ -164,9 +164,7 @@ const making = MAKING.map(
     async run({ bucket, path }) {
       await bucket.put("file", "content");
       await succeed("sh", ["-c", script, "sh", path("")]);
-      await expect
-        .poll(async () => (await bucket.get("new"))?.toString(), { timeout: 5_000 })
-        .toBe(content);
+      await expect.poll(async () => (await bucket.get("new"))?.toString()).toBe(content);
     },
   }),
 );
@@ -267,7 +265,7 @@ export const programsScenarios: readonly Scenario[] = [
     needs,
     async run({ bucket, path }) {
       await succeed("touch", [path("made")]);
-      await expect.poll(() => bucket.sizeOf("made"), { timeout: 5_000 }).toBe(0);
+      await expect.poll(() => bucket.sizeOf("made")).toBe(0);
       await succeed("touch", [path("made")]);
       await succeed("touch", ["-d", "2001-09-09", path("made")]);
     },

@@ -61,9 +61,7 @@ export const shadowingScenarios: readonly Scenario[] = [
       expect((await tree.stat("blue")).kind).toBe("directory");
       expect((await readWhole(tree, "blue/image.jpg")).toString()).toBe("an image");
       await bucket.delete("blue/image.jpg");
-      await expect
-        .poll(async () => (await tree.stat("blue")).kind, { timeout: 5_000 })
-        .toBe("file");
+      await expect.poll(async () => (await tree.stat("blue")).kind).toBe("file");
       expect((await readWhole(tree, "blue")).toString()).toBe("a file");
     },
   },
@@ -206,9 +204,7 @@ export const shadowingScenarios: readonly Scenario[] = [
         await file.write(Buffer.from("ours"), 0);
         await bucket.put("name/below", "theirs");
         expect(await tree.readdir("")).toEqual([{ name: "name", kind: "directory" }]);
-        await expect
-          .poll(async () => (await tree.stat("name")).kind, { timeout: 5_000 })
-          .toBe("directory");
+        await expect.poll(async () => (await tree.stat("name")).kind).toBe("directory");
       });
       expect((await readWhole(tree, "name/below")).toString()).toBe("theirs");
       expect((await bucket.get("name"))?.toString()).toBe("ours");
@@ -222,9 +218,7 @@ export const shadowingScenarios: readonly Scenario[] = [
       expect((await tree.stat("name")).kind).toBe("directory");
       expect(await tree.readdir("")).toEqual([{ name: "name", kind: "directory" }]);
       await tree.rmdir("name");
-      await expect
-        .poll(async () => (await tree.stat("name")).kind, { timeout: 5_000 })
-        .toBe("file");
+      await expect.poll(async () => (await tree.stat("name")).kind).toBe("file");
       expect((await readWhole(tree, "name")).toString()).toBe("an object");
     },
   },
@@ -234,9 +228,7 @@ export const shadowingScenarios: readonly Scenario[] = [
       await tree.mkdir("name");
       await bucket.put("name/theirs", "theirs");
       await createWhole(tree, "name/ours", Buffer.from("ours"));
-      await expect
-        .poll(() => namesIn(tree, "name"), { timeout: 5_000 })
-        .toEqual(["ours", "theirs"]);
+      await expect.poll(() => namesIn(tree, "name")).toEqual(["ours", "theirs"]);
       expect(await namesIn(tree)).toEqual(["name"]);
     },
   },

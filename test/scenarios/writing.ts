@@ -36,7 +36,7 @@ export const writingScenarios: readonly Scenario[] = [
     name: "an empty new file becomes an empty object",
     async run({ tree, bucket }) {
       await createWhole(tree, "empty", Buffer.alloc(0));
-      await expect.poll(() => bucket.sizeOf("empty"), { timeout: 5_000 }).toBe(0);
+      await expect.poll(() => bucket.sizeOf("empty")).toBe(0);
       expect((await tree.stat("empty")).sizeBytes).toBe(0);
     },
   },
@@ -188,7 +188,7 @@ export const writingScenarios: readonly Scenario[] = [
       await writeOn(file, LARGE);
       await expectErrno("EINVAL", file.write(Buffer.alloc(10), 0));
       await expectErrno("EINVAL", file.close());
-      await expect.poll(() => bucket.uploads(), { timeout: 5_000 }).toEqual([]);
+      await expect.poll(() => bucket.uploads()).toEqual([]);
       expect(await bucket.keys()).toEqual([]);
       expect(await namesIn(tree)).toEqual([]);
     },
@@ -268,9 +268,7 @@ export const writingScenarios: readonly Scenario[] = [
     async run({ tree, bucket }) {
       await withFile(tree.open("large", O_NEW), async (file) => {
         await writeOn(file, LARGE);
-        await expect
-          .poll(() => bucket.uploads(), { timeout: 5_000 })
-          .toEqual([`${bucket.prefix}large`]);
+        await expect.poll(() => bucket.uploads()).toEqual([`${bucket.prefix}large`]);
       });
       expect(await bucket.uploads()).toEqual([]);
     },
