@@ -24,7 +24,7 @@ const ROLE = "worker";
 const SCALE = Number(process.env["CREDENTIALS_TEST_SCALE"] ?? 1);
 const ROTATIONS = 5;
 /** MinIO's sessions end with their token, and are renewed when a quarter to a half of them is left. */
-const LIFE_SECONDS = 6 * SCALE;
+const LIFE_SECONDS = 8 * SCALE;
 /** A session that outlives an outage which begins before it is renewed. */
 const LONG_LIFE_SECONDS = 24 * SCALE;
 const AWAY_MS = 2_000 * SCALE;
@@ -191,9 +191,8 @@ test(
     const ended = await child.waitForOutput(/ERROR s3: the credentials ended at .*\n/);
     expect(ended).toMatch(/cannot be renewed: .*web identity: .*expired/);
     const endMs = Date.parse(/ended at (\S+)/.exec(ended)?.[1] ?? "");
-    await delay(1_000);
+    await expect.poll(() => load.failures.length).toBeGreaterThan(20);
     const asked = gate.asked.length;
-    expect(load.failures.length).toBeGreaterThan(5);
     expect(load.failures.filter(({ code }) => code !== "EACCES")).toEqual([]);
     expect(load.failures.filter(({ atMs }) => atMs < endMs)).toEqual([]);
     const commandLine = readFileSync(`/proc/${child.pid}/cmdline`, "utf8");
@@ -217,5 +216,5 @@ test(
     expect(child.stdout.match(/ERROR s3/g)).toHaveLength(1);
     expectNothingSecret([child.stdout, child.stderr, commandLine]);
   },
-  90_000 * SCALE,
+  120_000 * SCALE,
 );
