@@ -3,11 +3,14 @@
  * kept for long of an answer of S3 must not keep the answer.
  */
 
-const ASCII = /^[\x20-\x7e]*$/;
-const scratch = Buffer.alloc(1024);
+/** What is longer is rarely kept. */
+const LENGTH_MAX = 1024;
+/** No text of that length takes more in UTF-8. */
+const scratch = Buffer.alloc(3 * LENGTH_MAX);
 
 /** The same text. What is long or not ASCII, which is rare, is left as it is. */
 export function ownText(text: string): string {
-  if (text.length > scratch.length || !ASCII.test(text)) return text;
-  return scratch.toString("latin1", 0, scratch.write(text, "latin1"));
+  if (text.length > LENGTH_MAX) return text;
+  const byteCount = scratch.write(text);
+  return byteCount === text.length ? scratch.toString("latin1", 0, byteCount) : text;
 }

@@ -35,24 +35,37 @@ export class DirectoryBuffer implements DirectoryWriter {
   }
 
   add(entry: DirectoryEntry): boolean {
-    const nameBytes = Buffer.byteLength(entry.name);
     const start = this.#usedBytes;
     const direntStart = this.plus ? start + ENTRY_OUT.bytes : start;
     const nameStart = direntStart + DIRENT.bytes;
-    const nameEnd = nameStart + nameBytes;
-    const end = Math.ceil(nameEnd / DIRENT.align) * DIRENT.align;
-    if (end > this.#bytes.byteLength) return false;
-
+    const nameBytes = this.#putName(entry.name, nameStart);
+    if (nameBytes === undefined) return false;
     if (this.plus) this.#addEntryOut(start, entry);
     const word = direntStart >>> 2;
     putU64(this.#words, word + (DIRENT.ino >>> 2), entry.ino);
     putU64(this.#words, word + (DIRENT.off >>> 2), entry.nextOffset);
     this.#words[word + (DIRENT.namelen >>> 2)] = nameBytes;
     this.#words[word + (DIRENT.type >>> 2)] = DIRENT_TYPE[entry.kind];
-    this.#bytes.write(entry.name, nameStart, nameBytes, "utf8");
-    this.#bytes.fill(0, nameEnd, end);
-    this.#usedBytes = end;
+    this.#usedBytes = paddedEnd(nameStart + nameBytes);
     return true;
+  }
+
+  /** Writes `name` and what pads its record. How long it is; undefined if there is no room. */
+  #putName(name: string, start: number): number | undefined {
+    const bytes = this.#bytes;
+    let length = name.length;
+    if (paddedEnd(start + length) > bytes.byteLength) return undefined;
+    for (let index = 0; index < length; index++) {
+      const unit = name.charCodeAt(index);
+      bytes[start + index] = unit;
+      if (unit < 0x80) continue;
+      length = Buffer.byteLength(name);
+      if (paddedEnd(start + length) > bytes.byteLength) return undefined;
+      bytes.write(name, start, length, "utf8");
+      break;
+    }
+    for (let at = start + length; at < paddedEnd(start + length); at++) bytes[at] = 0;
+    return length;
   }
 
   #addEntryOut(start: number, { entry, name }: DirectoryEntry): void {
@@ -66,4 +79,8 @@ export class DirectoryBuffer implements DirectoryWriter {
     putEntry(this.#words, word, entry);
     this.countedInos.push(entry.attributes.ino);
   }
+}
+
+function paddedEnd(end: number): number {
+  return Math.ceil(end / DIRENT.align) * DIRENT.align;
 }

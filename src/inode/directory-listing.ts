@@ -101,7 +101,6 @@ export class DirectoryListing {
     const { isOrdered, now, range, startAfter } = options;
     this.#pages = new PageSequence({
       load: (place) => this.#load(place),
-      prefix: this.#prefix,
       behind: range?.startAfter ?? "",
       isSingle: range !== undefined,
       ...(isOrdered && { startAfter }),
@@ -224,7 +223,7 @@ export class DirectoryListing {
   /** The smallest name that is left in the page, if any, and "hidden" when it must not be shown. */
   #take(page: Page): Listed | "hidden" | undefined {
     const object = page.objects[this.#objectIndex];
-    const objectName = object?.key.slice(this.#prefix.length);
+    const objectName = page.names[this.#objectIndex];
     const directory = page.directories[this.#directoryIndex];
     let remote = objectName ?? directory;
     if (objectName !== undefined && directory !== undefined) {
@@ -254,9 +253,9 @@ export class DirectoryListing {
   /** What is left in the page, and behind the last page what only this mount has. */
   #takeUnordered(page: Page): Listed | "hidden" | undefined {
     const object = page.objects[this.#objectIndex];
-    if (object !== undefined) {
+    const name = page.names[this.#objectIndex];
+    if (object !== undefined && name !== undefined) {
       this.#objectIndex++;
-      const name = object.key.slice(this.#prefix.length);
       const isHidden = this.#localDirectories.has(name) || page.directorySet.has(`${name}/`);
       if (isHidden) return "hidden";
       const listed: Listed = { name, object, page };
@@ -313,7 +312,7 @@ export class DirectoryListing {
   #place(): string | undefined {
     const page = this.#page;
     if (page === undefined) return undefined;
-    const object = page.objects[this.#objectIndex]?.key.slice(this.#prefix.length);
+    const object = page.names[this.#objectIndex];
     const directory = page.directories[this.#directoryIndex];
     if (object === undefined || directory === undefined) return object ?? directory ?? page.last;
     return compareKeys(object, directory) <= 0 ? object : directory;

@@ -91,9 +91,8 @@ export class InodeTable {
   /** The kernel was told of `inode`. */
   count(inode: Inode): void {
     inode.lookups++;
-    if (inode.lookups > 1) return;
-    this.#remembered.delete(inode);
-    this.#byIno.set(inode.ino, inode);
+    // What is remembered has its number; what was dropped meanwhile may not.
+    if (inode.lookups === 1 && !this.#remembered.delete(inode)) this.#byIno.set(inode.ino, inode);
   }
 
   /** The kernel forgets `lookups` of its lookups. Unknown numbers and too many are ignored. */

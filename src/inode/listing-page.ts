@@ -13,6 +13,8 @@ const PAGE_KEYS_MAX = 1000;
 
 export interface Page {
   readonly objects: readonly ObjectInfo[];
+  /** Of the objects. */
+  readonly names: readonly string[];
   /** Names with their "/". */
   readonly directories: readonly string[];
   readonly directorySet: ReadonlySet<string>;
@@ -78,13 +80,20 @@ export async function askForPage(
 
 function readPage(answer: ListPage, context: PageContext): Page {
   const { prefix } = context;
-  const objects = answer.objects.filter(({ key }) => {
+  const objects: ObjectInfo[] = [];
+  const names: string[] = [];
+  for (const object of answer.objects) {
+    const { key } = object;
     // The marker of the directory itself.
-    if (key === prefix) return false;
-    if (key.startsWith(prefix) && isValidName(key.slice(prefix.length))) return true;
-    context.onInvalidName(key);
-    return false;
-  });
+    if (key === prefix) continue;
+    const name = key.slice(prefix.length);
+    if (key.startsWith(prefix) && isValidName(name)) {
+      objects.push(object);
+      names.push(name);
+    } else {
+      context.onInvalidName(key);
+    }
+  }
   const directories: string[] = [];
   for (const commonPrefix of answer.commonPrefixes) {
     const isListed = commonPrefix.startsWith(prefix) && commonPrefix.endsWith("/");
@@ -94,12 +103,12 @@ function readPage(answer: ListPage, context: PageContext): Page {
       context.onInvalidName(commonPrefix);
     }
   }
-  const lastObject = objects.at(-1)?.key.slice(prefix.length) ?? "";
   return {
     objects,
+    names,
     directories,
     directorySet: new Set(directories),
-    last: greatest(lastObject, directories.at(-1) ?? "", context.behind),
+    last: greatest(names.at(-1) ?? "", directories.at(-1) ?? "", context.behind),
     isLast: answer.continuationToken === undefined,
     nextToken: answer.continuationToken,
     change: context.change,
@@ -117,42 +126,42 @@ export function isInDoubt(name: string, page: Page): boolean {
  * Whether the page is what was asked for, and in the order of keys; some servers ignore where to
  * start, or know no order.
  */
-export function isInOrder({ objects, directories }: Page, prefix: string, behind: string): boolean {
+export function isInOrder({ names, directories }: Page, behind: string): boolean {
+  return isAscending(names, behind) && isAscending(directories, behind);
+}
+
+function isAscending(names: readonly string[], behind: string): boolean {
   let before = behind;
-  for (const { key } of objects) {
-    const name = key.slice(prefix.length);
+  for (const name of names) {
     if (compareKeys(name, before) <= 0) return false;
     before = name;
-  }
-  before = behind;
-  for (const directory of directories) {
-    if (compareKeys(directory, before) <= 0) return false;
-    before = directory;
   }
   return true;
 }
 
 /** What of an ordered page comes up to the name `to`; not the last of the directory. */
-export function pageUpTo(page: Page, prefix: string, to: string): Page {
-  const isUpTo = (name: string): boolean => compareKeys(name, to) <= 0;
-  const objects = page.objects.filter(({ key }) => isUpTo(key.slice(prefix.length)));
-  const directories = page.directories.filter(isUpTo);
-  return { ...page, ...namesOf(objects, directories), last: to, isLast: false };
+export function pageUpTo(page: Page, to: string): Page {
+  const parts = partsOf(page, (name) => compareKeys(name, to) <= 0);
+  return { ...page, ...parts, last: to, isLast: false };
 }
 
 /** The rest of it. */
-export function pageBehind(page: Page, prefix: string, to: string): Page {
-  const isBehind = (name: string): boolean => compareKeys(name, to) > 0;
-  const objects = page.objects.filter(({ key }) => isBehind(key.slice(prefix.length)));
-  return { ...page, ...namesOf(objects, page.directories.filter(isBehind)) };
+export function pageBehind(page: Page, to: string): Page {
+  return { ...page, ...partsOf(page, (name) => compareKeys(name, to) > 0) };
 }
 
 export function nameCount({ objects, directories }: Page): number {
   return objects.length + directories.length;
 }
 
-function namesOf(objects: readonly ObjectInfo[], directories: readonly string[]) {
-  return { objects, directories, directorySet: new Set(directories) };
+function partsOf({ directories, names, objects }: Page, isInside: (name: string) => boolean) {
+  const inside = directories.filter(isInside);
+  return {
+    objects: objects.filter((_, index) => isInside(names[index] ?? "")),
+    names: names.filter(isInside),
+    directories: inside,
+    directorySet: new Set(inside),
+  };
 }
 
 function greatest(first: string, ...others: readonly string[]): string {

@@ -102,14 +102,15 @@ export class Listings {
 
   #enter(directory: DirectoryInode, listing: DirectoryListing, listed: Listed): Inode | undefined {
     const { name, page, object } = listed;
-    const current = directory.children.get(name);
-    if (page === undefined) return current;
+    if (page === undefined) return directory.children.get(name);
     const changed = listing.changeOf(name);
-    if (changed !== undefined && changed > page.change) return current;
+    if (changed !== undefined && changed > page.change) return directory.children.get(name);
     const seenAtMs = page.arrivedAtMs;
     if (object === undefined) {
-      // The kernel was just told of a file.
-      if (listed.isRepeated && current?.kind === "file") this.#onFound(directory, name);
+      if (listed.isRepeated && directory.children.get(name)?.kind === "file") {
+        // The kernel was just told of a file.
+        this.#onFound(directory, name);
+      }
       return this.#sightings.seeDirectory(directory, name, seenAtMs);
     }
     const toldAtMs = this.#toldAtMs(page);

@@ -47,7 +47,6 @@ const WASTED_RATIO = 16;
 
 export interface PageSequenceOptions {
   readonly load: (place: Place) => Promise<Page>;
-  readonly prefix: string;
   /** The name to begin behind; "" for the beginning. */
   readonly behind: string;
   /** Whether one page will do. */
@@ -100,13 +99,10 @@ class Stretch {
   }
 
   /** Learns from a page, which lies before `place`. */
-  learn(page: Page, prefix: string): void {
+  learn(page: Page): void {
     const count = nameCount(page);
     if (count === 0) return;
-    const names = [
-      ...page.objects.map(({ key }) => key.slice(prefix.length)),
-      ...page.directories.map((name) => name.slice(0, -1)),
-    ];
+    const names = [...page.names, ...page.directories.map((name) => name.slice(0, -1))];
     if (page.objects.length > 0 && page.directories.length > 0) names.sort(compareKeys);
     if (this.#pages === SAMPLE_PAGES_MAX) {
       this.#sample = [];
@@ -224,9 +220,8 @@ export class PageSequence {
     const index = this.#stretches.indexOf(stretch);
     // Behind what has turned out to be the end.
     if (index === -1) return;
-    const { prefix } = this.#options;
     const isSplit = stretch.to !== undefined || !stretch.isProven;
-    const isOrdered = !isSplit || isInOrder(page, prefix, stretch.place.behind);
+    const isOrdered = !isSplit || isInOrder(page, stretch.place.behind);
     if (!isOrdered) this.#options.startAfter?.giveUp();
     if (!isOrdered && !stretch.isProven) {
       this.#withdraw(stretch);
@@ -238,7 +233,7 @@ export class PageSequence {
       this.#stretches.length = index + 1;
     } else if (this.#maySplit) {
       this.#pageKeys = Math.max(this.#pageKeys, nameCount(page));
-      stretch.learn(page, prefix);
+      stretch.learn(page);
     }
     stretch.place = { token: page.nextToken, behind: page.last };
     this.#keep(stretch, page);
@@ -253,7 +248,7 @@ export class PageSequence {
       stretch.ready.push(page);
       return;
     }
-    const kept = pageUpTo(page, this.#options.prefix, to);
+    const kept = pageUpTo(page, to);
     stretch.ready.push(kept);
     stretch.overrun = page;
     if (nameCount(kept) * 2 < nameCount(page)) this.#pagesWasted += 1;
@@ -272,7 +267,7 @@ export class PageSequence {
     before.isLoaded = false;
     before.overrun = undefined;
     if (overrun === undefined || to === undefined) return;
-    this.#keep(before, pageBehind(overrun, this.#options.prefix, to));
+    this.#keep(before, pageBehind(overrun, to));
   }
 
   /** Begins new stretches where the reader has to wait for one page after another. */

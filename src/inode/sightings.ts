@@ -320,7 +320,7 @@ export class Sightings {
 
   #attachSeen(inode: Inode, seenAtMs: number): void {
     const { parent, name } = inode;
-    const wasAbsent = this.absent.delete(parent.prefix + name);
+    const wasAbsent = this.absent.size > 0 && this.absent.delete(parent.prefix + name);
     if (wasAbsent && this.lifetimes.cachingAbsent) this.#onFound(parent, name);
     this.table.attach(inode);
     this.#markShared(inode.parent, seenAtMs);

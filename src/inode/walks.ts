@@ -148,7 +148,7 @@ export class Walks {
   ): Answer | undefined {
     const { page } = listing;
     if (page === undefined) return undefined;
-    if (!isInOrder(page, parent.prefix, nameBefore(from))) {
+    if (!isInOrder(page, nameBefore(from))) {
       this.#startAfter.giveUp();
       return undefined;
     }

@@ -4,6 +4,7 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
  */
 
+import { isAscii } from "node:buffer";
 import { ownText } from "../base/own-text.ts";
 import { badAnswer } from "./answer-error.ts";
 import type { DirectCall, DirectPath } from "./direct-path.ts";
@@ -14,7 +15,7 @@ import {
   parseLastModified,
 } from "./object-client.ts";
 import { ProtocolError, quoted } from "./protocol-error.ts";
-import { forEachElement, textOf } from "./xml.ts";
+import { ElementReader, textOf } from "./xml.ts";
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html, the frequent ones first. */
 const STORAGE_CLASSES = [
@@ -59,47 +60,104 @@ export async function listObjects(
  * keeps that, but for `ownText`.
  */
 export function parseListPage(body: Buffer, restoreStatus: boolean): ListPage {
-  const xml = body.toString("utf8");
+  // Which it is if keys are encoded as asked, and then Latin-1 is the same and sooner read.
+  const xml = body.toString(isAscii(body) ? "latin1" : "utf8");
   const root = xml.indexOf("<ListBucketResult");
   if (root === -1 || !xml.includes("</ListBucketResult>")) {
     throw new ProtocolError(`it sent ${quoted(body)} where a listing was expected`);
   }
   const decode = textOf(xml, "EncodingType") === "url" ? decodeUrl : (text: string) => text;
   const objects: ObjectInfo[] = [];
-  forEachElement(xml, "Contents", (inside) => {
-    objects.push(parseObject(inside, { decode, restoreStatus }));
-  });
+  const context = { decode, restoreStatus, modified: { text: "", ms: 0 } };
+  const contents = new ElementReader(xml, "Contents");
+  while (contents.enter()) objects.push(readObject(contents, context));
   const commonPrefixes: string[] = [];
-  forEachElement(xml, "CommonPrefixes", (inside) => {
-    commonPrefixes.push(decode(required(inside, "Prefix")));
-  });
+  const prefixes = new ElementReader(xml, "CommonPrefixes");
+  while (prefixes.enter()) commonPrefixes.push(decode(readPrefix(prefixes)));
   const truncated = textOf(xml, "IsTruncated") === "true";
-  const continuationToken = truncated ? required(xml, "NextContinuationToken") : undefined;
+  const continuationToken = truncated
+    ? needed("NextContinuationToken", textOf(xml, "NextContinuationToken"))
+    : undefined;
   return { objects, commonPrefixes, continuationToken };
 }
 
-function parseObject(
-  inside: string,
-  { decode, restoreStatus }: { decode: (text: string) => string; restoreStatus: boolean },
-): ObjectInfo {
-  const size = required(inside, "Size");
-  if (!/^\d{1,15}$/.test(size)) throw new ProtocolError("a size in its listing is no number");
-  const restored =
-    textOf(inside, "IsRestoreInProgress") === "false" &&
-    textOf(inside, "RestoreExpiryDate") !== undefined;
-  const storageClass = textOf(inside, "StorageClass");
+interface PageContext {
+  readonly decode: (text: string) => string;
+  readonly restoreStatus: boolean;
+  /** Of the object before: many are often stored in one second. */
+  modified: { readonly text: string; readonly ms: number };
+}
+
+function readObject(contents: ElementReader, context: PageContext): ObjectInfo {
+  let key: string | undefined;
+  let size: string | undefined;
+  let etag = "";
+  let modified = "";
+  let storageClass: string | undefined;
+  let isInProgress: string | undefined;
+  let hasExpiry = false;
+  while (contents.next()) {
+    const { text } = contents;
+    switch (contents.tag) {
+      case "Key":
+        key = text;
+        break;
+      case "LastModified":
+        modified = text;
+        break;
+      case "ETag":
+        etag = text;
+        break;
+      case "Size":
+        size = text;
+        break;
+      case "StorageClass":
+        storageClass = text;
+        break;
+      case "IsRestoreInProgress":
+        isInProgress = text;
+        break;
+      case "RestoreExpiryDate":
+        hasExpiry = true;
+        break;
+    }
+  }
+  if (context.modified.text !== modified) {
+    context.modified = { text: modified, ms: parseLastModified(modified) };
+  }
+  const { decode, restoreStatus } = context;
   return {
-    key: decode(required(inside, "Key")),
-    sizeBytes: Number(size),
-    etag: ownText(textOf(inside, "ETag") ?? ""),
-    lastModifiedMs: parseLastModified(textOf(inside, "LastModified")),
+    key: decode(needed("Key", key)),
+    sizeBytes: parseSize(needed("Size", size)),
+    etag: ownText(etag),
+    lastModifiedMs: context.modified.ms,
     storageClass: STORAGE_CLASSES.find((each) => each === storageClass) ?? storageClass,
-    restored: restoreStatus ? restored : undefined,
+    restored: restoreStatus ? isInProgress === "false" && hasExpiry : undefined,
   };
 }
 
-function required(xml: string, tag: string): string {
-  const text = textOf(xml, tag);
+function readPrefix(prefixes: ElementReader): string {
+  let prefix: string | undefined;
+  while (prefixes.next()) if (prefixes.tag === "Prefix") prefix = prefixes.text;
+  return needed("Prefix", prefix);
+}
+
+function parseSize(text: string): number {
+  let bytes = 0;
+  for (let index = 0; index < text.length; index++) {
+    const digit = text.charCodeAt(index) - 0x30;
+    if (digit < 0 || digit > 9) throw badSize();
+    bytes = bytes * 10 + digit;
+  }
+  if (text === "" || bytes >= 1e15) throw badSize();
+  return bytes;
+}
+
+function badSize(): ProtocolError {
+  return new ProtocolError("a size in its listing is no number");
+}
+
+function needed(tag: string, text: string | undefined): string {
   if (text === undefined) throw new ProtocolError(`its listing lacks ${tag}`);
   return text;
 }

@@ -26,16 +26,63 @@ export function textOf(xml: string, tag: string): string | undefined {
   return unescaped(xml.slice(from, end));
 }
 
-/** Calls `visit` with the inside of every `<tag>` element, in order. They must not nest. */
-export function forEachElement(xml: string, tag: string, visit: (inside: string) => void): void {
-  const open = `<${tag}>`;
-  const close = `</${tag}>`;
-  let start = xml.indexOf(open);
-  while (start !== -1) {
-    const end = xml.indexOf(close, start);
-    if (end === -1) throw new ProtocolError(`its element ${tag} has no end`);
-    visit(xml.slice(start + open.length, end));
-    start = xml.indexOf(open, end);
+/**
+ * Reads the elements inside every `<tag>` element, in order, in one pass: there may be thousands. Those
+ * of one tag must not nest; what is inside an element inside counts as if it were beside it.
+ */
+export class ElementReader {
+  readonly #xml: string;
+  readonly #open: string;
+  readonly #close: string;
+  #at = 0;
+  #tag = "";
+  #text = "";
+
+  constructor(xml: string, tag: string) {
+    this.#xml = xml;
+    this.#open = `<${tag}>`;
+    this.#close = `/${tag}`;
+  }
+
+  /** Goes into the next `<tag>`; false behind the last. */
+  enter(): boolean {
+    const start = this.#xml.startsWith(this.#open, this.#at)
+      ? this.#at
+      : this.#xml.indexOf(this.#open, this.#at);
+    if (start === -1) return false;
+    this.#at = start + this.#open.length;
+    return true;
+  }
+
+  /** Reads the next element inside; false at the end. */
+  next(): boolean {
+    for (;;) {
+      const xml = this.#xml;
+      const open = xml.indexOf("<", this.#at);
+      const from = xml.indexOf(">", open) + 1;
+      if (open === -1 || from === 0) throw new ProtocolError(`its ${this.#open} has no end`);
+      const tag = xml.slice(open + 1, from - 1);
+      this.#at = from;
+      if (tag === this.#close) return false;
+      if (tag.startsWith("/")) continue;
+      const to = xml.indexOf("<", from);
+      if (to === -1) throw new ProtocolError(`an element in its ${this.#open} has no end`);
+      const isEnd = xml.startsWith("/", to + 1) && xml.startsWith(tag, to + 2);
+      this.#at = isEnd ? to + tag.length + "</>".length : to;
+      this.#tag = tag;
+      this.#text = xml.slice(from, to);
+      return true;
+    }
+  }
+
+  /** Of the element that was read last. */
+  get tag(): string {
+    return this.#tag;
+  }
+
+  /** Its text; "" if it has elements instead. */
+  get text(): string {
+    return unescaped(this.#text);
   }
 }
 

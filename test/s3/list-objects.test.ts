@@ -74,6 +74,21 @@ describe("a listing", () => {
     expect(parseListPage(Buffer.from(xml), false).objects[1]?.restored).toBeUndefined();
   });
 
+  test("may have elements of others inside, empty ones and attributes", () => {
+    const more = `<Owner a="b"><ID>1</ID><DisplayName/></Owner><ChecksumType a="b">FULL_OBJECT</ChecksumType><StorageClass/>`;
+    const xml = page(
+      `${contents("x", more)}\n  ${contents("y", "<Owner></Owner><A><bA>c</bA></A>")}`,
+    );
+    const { objects } = parseListPage(Buffer.from(xml), false);
+    const fields = objects.map(({ etag, key, sizeBytes, storageClass }) => [
+      key,
+      sizeBytes,
+      etag,
+      storageClass,
+    ]);
+    expect(fields).toEqual(["x", "y"].map((key) => [key, 12, '"abc"', undefined]));
+  });
+
   test("returns any key exactly, whichever way the server encodes it", () => {
     const key = fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 });
     fc.assert(
