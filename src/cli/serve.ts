@@ -88,6 +88,8 @@ async function serveMount(service: Service, metrics?: Metrics): Promise<number> 
   service.onMounted(mounted.summary);
   // Not before: what was compiled in advance, by Node or for this program, is not taken under other options.
   setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
+  // Little outlives a request: to wait for threads that help to collect the rest takes longer than to do it.
+  setFlagsFromString("--no-parallel-scavenge");
   log.info(mounted.summary);
   mounted.closed.then(
     () => end.resolve({ reason: "unmounted from outside" }),

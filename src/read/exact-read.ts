@@ -11,6 +11,11 @@ import { BLOCK_BYTES, type Block, type BlockPool } from "../memory/index.ts";
 import type { BodySink } from "../s3/index.ts";
 import type { ReaderOptions } from "./source.ts";
 
+export interface ExactReadOptions {
+  readonly signal: AbortSignal;
+  readonly onFailure: (error: unknown) => void;
+}
+
 /**
  * Reads `byteCount` bytes from `offset`, which lie within the object. More than one block at a time
  * is for callers other than the kernel: those may have to wait for each other's until they time out.
@@ -19,7 +24,7 @@ export async function readExactly(
   source: ReaderOptions,
   offset: number,
   byteCount: number,
-  signal: AbortSignal,
+  { onFailure, signal }: ExactReadOptions,
 ): Promise<ReadReply> {
   const { client, pool, key, etag, objectBytes } = source;
   const reply = new ExactReply(pool, byteCount);
@@ -32,6 +37,7 @@ export async function readExactly(
     return reply;
   } catch (error) {
     reply.release();
+    onFailure(error);
     throw error;
   }
 }

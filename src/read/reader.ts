@@ -231,18 +231,15 @@ class Reader implements ObjectReader {
     return count;
   }
 
-  async #readExactly(offset: number, byteCount: number): Promise<ReadReply> {
+  #readExactly(offset: number, byteCount: number): Promise<ReadReply> {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
       // Every exact read under way listens, and there is no bound to warn of here.
       setMaxListeners(0, this.#abort.signal);
     }
-    try {
-      return await readExactly(this.#source, offset, byteCount, this.#abort.signal);
-    } catch (error) {
-      this.#distrust(error);
-      throw error;
-    }
+    const { signal } = this.#abort;
+    const onFailure = (error: unknown): void => this.#distrust(error);
+    return readExactly(this.#source, offset, byteCount, { signal, onFailure });
   }
 
   /** What was fetched ahead has failed the read that came to wait for it. */

@@ -71,10 +71,12 @@ function base64Of(crc: bigint, byteCount: number): string {
   return bytes.subarray(8 - byteCount).toString("base64");
 }
 
+const NOTHING = new Uint8Array();
+
 /** Counts what goes into `sink`, and checks it once an answer has announced a checksum. */
 export class CheckedSink implements BodySink {
   readonly #sink: BodySink;
-  #target: Uint8Array = new Uint8Array();
+  #target: Uint8Array = NOTHING;
   #checksum: RunningChecksum | undefined;
   #byteCount = 0;
 

@@ -68,14 +68,17 @@ export class DirectPath {
 
   /** Resolves with an answer of status 2xx; rejects with an S3Error otherwise. */
   async send(call: DirectCall, signal?: AbortSignal): Promise<TransportResponse> {
-    const credentials = await this.#options.credentials?.get();
+    const held = this.#options.credentials?.get();
+    // A request that need not wait is with the kernel when this returns.
+    const credentials = held instanceof Promise ? await held : held;
+    const resolved = this.#resolved ?? (await this.#resolve());
     const clockOffsetMs = this.#clockOffsetMs;
-    const response = await this.#sendOnce(call, credentials, signal);
+    const response = await this.#sendOnce(resolved, call, credentials, signal);
     if (response.status < 300) return response;
     const error = errorOfAnswer(call, withoutCredentials(response, credentials));
     if (!this.#putRight(call, error, response, { credentials, clockOffsetMs })) throw error;
     const renewed = await this.#options.credentials?.get();
-    const second = await this.#sendOnce(call, renewed, signal);
+    const second = await this.#sendOnce(resolved, call, renewed, signal);
     if (second.status < 300) return second;
     const lasting = errorOfAnswer(call, withoutCredentials(second, renewed));
     const isKnown = lasting.kind === "expired-credentials" || lasting.code !== undefined;
@@ -89,16 +92,17 @@ export class DirectPath {
     throw new S3Error(message, { kind: "expired-credentials", ...call, status, cause: lasting });
   }
 
-  async #sendOnce(
+  #sendOnce(
+    resolved: Resolved,
     call: DirectCall,
     credentials: Credentials | undefined,
     signal: AbortSignal | undefined,
   ): Promise<TransportResponse> {
-    const resolved = this.#resolved ?? (await this.#resolve());
     const { target } = resolved;
     const path = pathOf(call, target);
     const query = call.query === undefined ? "" : encodeQuery(call.query);
-    const timestamp = timestampOf(Date.now() + this.#clockOffsetMs);
+    const timestamp =
+      credentials === undefined ? "" : timestampOf(Date.now() + this.#clockOffsetMs);
     const plain = this.#headersOf(resolved, credentials, timestamp);
     const headers = this.#withSigned(plain, call.signedHeaders);
     if (credentials !== undefined) {

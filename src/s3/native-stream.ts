@@ -58,7 +58,7 @@ export class NativeStream implements ByteStream {
   }
 
   isDrained(): boolean {
-    return this.#wire.isDrained();
+    return !this.#isSecure || this.#wire.isDrained();
   }
 
   queuedBytes(): number {

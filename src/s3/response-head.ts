@@ -26,13 +26,20 @@ const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** A field's value holds no control character but the tab. */
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** Parses `bytes`, which end before the empty line. Throws ProtocolError. */
-export function parseHead(bytes: Buffer): ResponseHead {
-  const lines = bytes.toString("latin1").split("\r\n");
+/** Parses the first `end` of `bytes`, before the empty line. Throws ProtocolError. */
+export function parseHead(bytes: Buffer, end: number): ResponseHead {
+  const lines = bytes.toString("latin1", 0, end).split("\r\n");
   const match = STATUS_LINE.exec(lines[0] ?? "");
-  if (match === null) throw new ProtocolError(`it does not speak HTTP: it sent ${quoted(bytes)}`);
+  if (match === null) {
+    const sent = quoted(bytes.subarray(0, end));
+    throw new ProtocolError(`it does not speak HTTP: it sent ${sent}`);
+  }
   const headers: Record<string, string | undefined> = Object.create(null);
-  for (let index = 1; index < lines.length; index++) addField(headers, lines[index] ?? "");
+  for (let index = 1; index < lines.length; index++) {
+    const { name, value } = fieldOf(lines[index] ?? "", index);
+    const earlier = headers[name];
+    headers[name] = earlier === undefined ? value : `${earlier}, ${value}`;
+  }
   const connection = headers["connection"]?.toLowerCase();
   const keepAlive =
     connection === undefined
@@ -41,15 +48,34 @@ export function parseHead(bytes: Buffer): ResponseHead {
   return { status: Number(match[2]), headers, keepAlive };
 }
 
-function addField(headers: Record<string, string | undefined>, line: string): void {
+interface Field {
+  readonly line: string;
+  /** In lower case. */
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Of the answers before, by their place: most lines of an answer are as in the one before. */
+const latestFields: Field[] = [];
+const LATEST_FIELDS_MAX = 32;
+const LATEST_LINE_MAX = 256;
+
+function fieldOf(line: string, index: number): Field {
+  const latest = latestFields[index - 1];
+  if (latest?.line === line) return latest;
+  const field = parseField(line);
+  const place = Math.min(index - 1, latestFields.length);
+  if (place < LATEST_FIELDS_MAX && line.length <= LATEST_LINE_MAX) latestFields[place] = field;
+  return field;
+}
+
+function parseField(line: string): Field {
   const colon = line.indexOf(":");
   const name = line.slice(0, Math.max(colon, 0));
   if (!FIELD_NAME.test(name)) throw new ProtocolError("a header line has no valid field name");
   const value = line.slice(colon + 1).trim();
   if (!FIELD_VALUE.test(value)) throw new ProtocolError("a header value holds a control character");
-  const key = name.toLowerCase();
-  const earlier = headers[key];
-  headers[key] = earlier === undefined ? value : `${earlier}, ${value}`;
+  return { line, name: name.toLowerCase(), value };
 }
 
 /** Throws ProtocolError when the two ways to frame a body contradict each other. */

@@ -85,7 +85,8 @@ export class ResponseReceiver {
       const target = this.#sinkTarget();
       return target.length > this.#remaining ? target.subarray(0, this.#remaining) : target;
     }
-    return this.#state === "head" ? this.#scratch.subarray(this.#filled) : this.#scratch;
+    if (this.#state !== "head" || this.#filled === 0) return this.#scratch;
+    return this.#scratch.subarray(this.#filled);
   }
 
   /** The first `byteCount` bytes of the last target have come. Throws ProtocolError. */
@@ -120,19 +121,22 @@ export class ResponseReceiver {
 
   #receiveHead(): void {
     while (this.#state === "head") {
-      const bytes = this.#scratch.subarray(0, this.#filled);
-      if (!startsLikeHttp(bytes)) {
-        throw new ProtocolError(`it does not speak HTTP: it sent ${quoted(bytes)}`);
+      const bytes = this.#scratch;
+      if (!startsLikeHttp(bytes, this.#filled)) {
+        const sent = quoted(bytes.subarray(0, this.#filled));
+        throw new ProtocolError(`it does not speak HTTP: it sent ${sent}`);
       }
       const end = bytes.indexOf(HEAD_END, this.#searched);
-      const headBytes = this.#interimBytes + (end === -1 ? bytes.length : end);
+      // What lies behind is of an earlier answer.
+      const isWhole = end !== -1 && end + HEAD_END.length <= this.#filled;
+      const headBytes = this.#interimBytes + (isWhole ? end : this.#filled);
       if (headBytes >= HEAD_BYTES_MAX) throw new ProtocolError("its header is too long");
-      if (end === -1) {
-        this.#searched = Math.max(0, bytes.length - HEAD_END.length + 1);
-        if (this.#filled === this.#scratch.length) this.#growScratch();
+      if (!isWhole) {
+        this.#searched = Math.max(0, this.#filled - HEAD_END.length + 1);
+        if (this.#filled === bytes.length) this.#growScratch();
         return;
       }
-      this.#endHead(parseHead(bytes.subarray(0, end)), end + HEAD_END.length);
+      this.#endHead(parseHead(bytes, end), end + HEAD_END.length);
     }
   }
 
@@ -153,6 +157,7 @@ export class ResponseReceiver {
     }
     this.#head = head;
     this.#beginBody(head);
+    if (headBytes === this.#filled) return;
     const rest = this.#scratch.subarray(headBytes, this.#filled);
     if (this.#state === "chunked") this.#receiveChunks(rest);
     else this.#copyToSink(rest);
@@ -195,7 +200,7 @@ export class ResponseReceiver {
     while (at < bytes.length && this.#remaining > 0) {
       const target = this.#sinkTarget();
       const byteCount = Math.min(target.length, bytes.length - at, this.#remaining);
-      target.set(bytes.subarray(at, at + byteCount));
+      target.set(byteCount === bytes.length ? bytes : bytes.subarray(at, at + byteCount));
       at += byteCount;
       this.#sinkFilled(byteCount);
     }
@@ -223,7 +228,8 @@ export class ResponseReceiver {
   }
 }
 
-function startsLikeHttp(bytes: Buffer): boolean {
-  const byteCount = Math.min(bytes.length, HTTP_BYTES.length);
-  return bytes.compare(HTTP_BYTES, 0, byteCount, 0, byteCount) === 0;
+function startsLikeHttp(bytes: Buffer, filled: number): boolean {
+  const byteCount = Math.min(filled, HTTP_BYTES.length);
+  for (let at = 0; at < byteCount; at++) if (bytes[at] !== HTTP_BYTES[at]) return false;
+  return true;
 }

@@ -7,7 +7,7 @@ import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import type { WireMaker } from "./native-stream.ts";
-import { originKey } from "./origin.ts";
+import { type Origin, originKey } from "./origin.ts";
 import { type ProxyEnvironment, proxyFor } from "./proxy.ts";
 import { logged } from "./request-log.ts";
 import { measured } from "./request-metrics.ts";
@@ -38,6 +38,8 @@ export interface TransportOptions {
 export class Transport {
   readonly #options: TransportOptions;
   readonly #pools: Map<string, ConnectionPool> = new Map();
+  /** Of the request before: as a rule the next has the same. */
+  #latest: { readonly origin: Origin; readonly pool: ConnectionPool } | undefined;
   #closed: boolean = false;
 
   constructor(options: TransportOptions) {
@@ -56,24 +58,32 @@ export class Transport {
   }
 
   /** Resolves with whatever the server answers. Rejects with an S3Error, without having retried. */
-  async send(request: TransportRequest, signal?: AbortSignal): Promise<TransportResponse> {
-    if (this.#closed) throw requestError(request, "aborted", "the client is closed");
-    const key = originKey(request.origin);
-    let pool = this.#pools.get(key);
-    if (pool === undefined) {
-      const { connectionsMax, log, metrics: _, proxy, timeouts, ...how } = this.#options;
-      const { origin } = request;
-      const { connectMs } = timeouts;
-      const route = { ...how, origin, proxy: proxyFor(origin, proxy), connectMs };
-      pool = new ConnectionPool({ route, timeouts, connectionsMax, log });
-      this.#pools.set(key, pool);
+  send(request: TransportRequest, signal?: AbortSignal): Promise<TransportResponse> {
+    if (this.#closed) {
+      return Promise.reject(requestError(request, "aborted", "the client is closed"));
     }
+    const { origin } = request;
+    if (this.#latest?.origin !== origin) this.#latest = { origin, pool: this.#poolOf(origin) };
+    const { pool } = this.#latest;
     const { log, metrics } = this.#options;
     const answer =
       metrics === undefined
         ? pool.send(request, signal)
         : measured(request, metrics, (watched) => pool.send(watched, signal));
     return log.debugEnabled ? logged(request, answer, log) : answer;
+  }
+
+  #poolOf(origin: Origin): ConnectionPool {
+    const key = originKey(origin);
+    let pool = this.#pools.get(key);
+    if (pool === undefined) {
+      const { connectionsMax, log, metrics: _, proxy, timeouts, ...how } = this.#options;
+      const { connectMs } = timeouts;
+      const route = { ...how, origin, proxy: proxyFor(origin, proxy), connectMs };
+      pool = new ConnectionPool({ route, timeouts, connectionsMax, log });
+      this.#pools.set(key, pool);
+    }
+    return pool;
   }
 
   /** Closes every connection; what is under way fails with kind "aborted". Final. */
