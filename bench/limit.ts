@@ -4,24 +4,21 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, statSync } from "node:fs";
-import { join } from "node:path";
 import type { Contender } from "./contenders.ts";
 import type { DataSet, Figure, Floor } from "./jobs/job.ts";
 import { type CellRequest, measureCell } from "./measure.ts";
 import { run } from "./processes.ts";
+import { REFERENCE_SOURCES, referenceProgram } from "./reference.ts";
 import type { Measurement } from "./result.ts";
 
 /** What the line is called wherever figures have names. */
 export const LIMIT = "physical limit";
 
-const SOURCES = join(import.meta.dirname, "../bench/reference");
-const PROGRAMS = join(import.meta.dirname, "../dist-bench/reference");
 const MIB = 2 ** 20;
 
 export const LIMIT_CONTENDER: Contender = {
   name: LIMIT,
-  path: SOURCES,
+  path: REFERENCE_SOURCES,
   version: "receive.c and memory-fs.c, joined on paper",
   note: "one thread that receives and speaks with the kernel in turn, and does nothing else",
   command: ({ directory }) => ["memory-fs", directory, "NAME:BYTES…"],
@@ -41,7 +38,7 @@ export async function measureLimit(request: CellRequest): Promise<Measurement> {
   const { floor } = request.job;
   if (floor === undefined) throw new Error(`${request.job.name} has no physical limit`);
   const sets = request.job.data?.(request.sizes) ?? [];
-  const memoryFs = await program("memory-fs");
+  const memoryFs = await referenceProgram("memory-fs");
   const files = sets.flatMap((set) => keysOf(set).map((key) => `${key}:${set.bytes}`));
   const command: Contender["command"] = ({ directory }) => [memoryFs, directory, ...files];
   const served = await measureCell({ ...request, contender: { ...LIMIT_CONTENDER, command } });
@@ -92,7 +89,7 @@ async function receive(
 
 /** Runs the reference program that receives; its source says what it is told. */
 export async function runReceiver(args: readonly string[]): Promise<Received> {
-  const printed = await run(await program("receive"), args);
+  const printed = await run(await referenceProgram("receive"), args);
   const value: unknown = JSON.parse(printed);
   if (isReceived(value)) return value;
   throw new Error(`the reference program printed what it should not: ${printed.trim()}`);
@@ -110,14 +107,4 @@ function isReceived(value: unknown): value is Received {
 
 function keysOf({ count, key }: DataSet): string[] {
   return Array.from({ length: count }, (_, index) => key(index));
-}
-
-/** The path of a reference program, which is compiled when its source is younger. */
-async function program(name: "receive" | "memory-fs"): Promise<string> {
-  const source = join(SOURCES, `${name}.c`);
-  const path = join(PROGRAMS, name);
-  if (existsSync(path) && statSync(path).mtimeMs >= statSync(source).mtimeMs) return path;
-  mkdirSync(PROGRAMS, { recursive: true });
-  await run("gcc", ["-O2", "-Wall", "-Wextra", "-o", path, source]);
-  return path;
 }

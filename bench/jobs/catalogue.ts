@@ -27,8 +27,8 @@ export const ALL_JOBS: readonly Job[] = [...OWN, ...PUBLISHED, ...CURVE_POINTS, 
 
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   "seq-read-tls": "seq-read@nginx-tls",
-  "seq-write-discard": "seq-write@sandbox-discard",
-  "seq-write-discard-4": "seq-write-4@sandbox-discard",
+  "seq-write-discard": "seq-write@discard",
+  "seq-write-discard-4": "seq-write-4@discard",
 };
 
 /** The same on other servers, which all runs have. */

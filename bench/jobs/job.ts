@@ -61,6 +61,7 @@ export type ServerName =
   | "nginx"
   | "nginx-tls"
   | "minio"
+  | "discard"
   | "sandbox"
   | "sandbox-discard"
   | "sandbox-express"

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { ServerName } from "../jobs/job.ts";
-import { startMinio, startSandbox } from "./local-stores.ts";
+import { startDiscard, startMinio, startSandbox } from "./local-stores.ts";
 import { startNginx } from "./nginx.ts";
 import { ObjectStore } from "./object-store.ts";
 import type { Server } from "./server.ts";
@@ -13,6 +13,7 @@ export const SERVER_NAMES = [
   "nginx",
   "nginx-tls",
   "minio",
+  "discard",
   "sandbox",
   "sandbox-discard",
   "sandbox-express",
@@ -67,6 +68,9 @@ export class Servers {
       }
       case "minio":
         this.#started.set(name, await startMinio(minioProgram(), BUCKET));
+        return;
+      case "discard":
+        this.#started.set(name, await startDiscard(BUCKET));
         return;
       case "sandbox":
       case "sandbox-discard":

@@ -1,10 +1,14 @@
-/** Servers that are started here and take writes: MinIO, and the sandbox that comes with mount-s3-ts. */
+/**
+ * Servers that are started here and take writes: MinIO, the sandbox that comes with mount-s3-ts, and one
+ * that throws everything away.
+ */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { adopt, run, stop, until } from "../processes.ts";
+import { referenceProgram } from "../reference.ts";
 import { freePort } from "./free-port.ts";
 import { ObjectStore } from "./object-store.ts";
 import { CREDENTIALS, LOCAL_REGION, type Server } from "./server.ts";
@@ -72,6 +76,19 @@ export async function startSandbox(
   const description = `the sandbox of mount-s3-ts, ${words}`;
   const store = localStore({ name, description, url, bucket }, () => stop(child));
   return { ...store, anonymous: name === "sandbox-discard" };
+}
+
+/** The reference program that throws away what is written, in any bucket. */
+export async function startDiscard(bucket: string): Promise<Server> {
+  const port = await freePort();
+  const child = adopt(
+    spawn(await referenceProgram("discard"), [String(port)], { stdio: "ignore", detached: true }),
+  );
+  const url = `http://127.0.0.1:${port}`;
+  await untilReady(child, url, () => {});
+  const description = "discard.c, unsigned, which throws away what is written";
+  const store = localStore({ name: "discard", description, url, bucket }, () => stop(child));
+  return { ...store, anonymous: true };
 }
 
 async function untilReady(child: ChildProcess, url: string, clear: () => void): Promise<void> {

@@ -29,7 +29,7 @@ describe("names", () => {
     expect(find("ls@minio")).toMatchObject({ delayMs: 0, server: "minio" });
     expect(find("rand-4k-1-20ms@sandbox")).toMatchObject({ delayMs: 20, server: "sandbox" });
     expect(find("seq-read-tls")).toMatchObject({ delayMs: 0, server: "nginx-tls" });
-    expect(find("seq-write-discard-4")).toMatchObject({ server: "sandbox-discard", writes: true });
+    expect(find("seq-write-discard-4")).toMatchObject({ server: "discard", writes: true });
   });
 
   test.each(["", "nothing", "ls@nowhere", "ls-ms", "ls-20", "-20ms"])("%j is no job", (name) => {
