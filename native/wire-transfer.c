@@ -8,6 +8,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+/* After so many bytes at once others have their turn: the kernel's requests, above all. */
+#define TURN_BYTES ((ssize_t)1 << 20)
+
 napi_value wire_secure(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   char *host;
@@ -84,7 +87,8 @@ napi_value wire_write(napi_env env, napi_callback_info info) {
     return number_of(env, -EBADF);
   ssize_t count = wire->tls == NULL ? write_plain(wire->fd, bytes, more)
                                     : tls_write(wire->tls, bytes.data, bytes.length, more);
-  wire->write_waits = count == -EAGAIN || (count >= 0 && (size_t)count < bytes.length);
+  wire->write_waits = count == -EAGAIN || (count >= 0 && (size_t)count < bytes.length) ||
+                      (more && count >= TURN_BYTES);
   /* The next call tells whether what it keeps until then has to wait. */
   if (!more || wire->write_waits)
     wire_watch(wire);

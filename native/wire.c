@@ -72,7 +72,6 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     wire->write_waits = false;
     if (wire->tls != NULL)
       tls_flush(wire->tls);
-    wire_watch(wire);
   }
   napi_open_handle_scope(env, &scope);
   napi_get_reference_value(env, wire->wrapper, &wrapper);
@@ -80,6 +79,9 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
   napi_get_boolean(env, wire->hung_up, &hung_up);
   napi_make_callback(env, environment->async_context, wrapper, on_event, 1, &hung_up, NULL);
   environment_report_exception(environment);
+  /* Not before: what is written in turns is of interest all the time, which costs no system call.
+   */
+  wire_watch(wire);
   napi_close_handle_scope(env, scope);
 }
 

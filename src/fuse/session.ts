@@ -45,6 +45,8 @@ export interface SessionOptions {
   readonly errnoOf: (error: unknown) => number;
   /** For a lookup that fails with ENOENT: for how long the kernel may believe it; 0 when absent. */
   readonly absentMsOf?: (error: unknown) => number;
+  /** Called when a request was served, and before the next one takes the place of its payload. */
+  readonly onServed?: () => void;
   readonly log: Log;
   /** Absent, or where a number is absent, the default. */
   readonly background?: Partial<BackgroundLimits>;
@@ -77,6 +79,7 @@ export class Session {
   readonly #reply: ReplyWriter;
   readonly #answering: Answering;
   readonly #control: SessionControl;
+  readonly #onServed: () => void;
   readonly #background: BackgroundLimits;
   readonly #initialized = deferred<Agreement>();
   readonly #closed = deferred<void>();
@@ -88,6 +91,7 @@ export class Session {
     this.#log = options.log;
     this.#operations = options.operations;
     this.#errnoOf = options.errnoOf;
+    this.#onServed = options.onServed ?? (() => {});
     this.#background = { ...DEFAULT_BACKGROUND_LIMITS, ...options.background };
     this.#slots = new SlotPool((byteCount) => options.addon.allocateHuge(byteCount));
     const slot = this.#slots.take();
@@ -193,6 +197,7 @@ export class Session {
         if (received < 0)
           throw new FuseError("device-failed", `reading /dev/fuse: ${systemError(-received)}`);
         this.#serveOne(slot, received);
+        this.#onServed();
       }
     } catch (error) {
       this.#break(error);

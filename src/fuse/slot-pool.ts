@@ -7,7 +7,7 @@
  */
 
 import { assert } from "../base/assert.ts";
-import { SLOT_BYTES } from "./abi.ts";
+import { IN_HEADER, SLOT_BYTES, WRITE_IN } from "./abi.ts";
 import { Slot } from "./request.ts";
 
 /** As many as requests may be in flight in the background: more WRITEs the kernel seldom sends. */
@@ -23,6 +23,12 @@ const SLOTS_MAX = 512;
  * garbage at once, which a mount that is about to answer would wait for.
  */
 const SLAB_SLOTS = 8;
+
+/**
+ * Where in its pages a request begins, so that the payload of a WRITE begins with a page: the kernel
+ * copies a page at a time, and looks up each page that it copies to.
+ */
+const REQUEST_START = 4096 - IN_HEADER.bytes - WRITE_IN.bytes;
 
 /** What so many slots need, in the unit that huge pages come in. */
 const HUGE_PAGE_BYTES = 2 * 1024 * 1024;
@@ -73,6 +79,7 @@ export class SlotPool {
     const slab = index === 0 ? this.#allocate(SLAB_BYTES) : this.#slab;
     this.#slab = slab;
     this.#keptCount += 1;
-    return new Slot(slab, index * SLOT_BYTES, SLOT_BYTES);
+    const start = index * SLOT_BYTES + REQUEST_START;
+    return new Slot(slab, start, SLOT_BYTES - REQUEST_START);
   }
 }

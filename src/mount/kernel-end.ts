@@ -3,6 +3,7 @@
  * package fuse-native.
  */
 
+import { assert } from "../base/assert.ts";
 import type { Log } from "../base/log.ts";
 import { absentMsOf, errnoOf } from "../fs/index.ts";
 import {
@@ -47,6 +48,8 @@ export interface Backend {
   readonly native: Portable;
   /** Its sockets, where it could be loaded. */
   readonly wires: Pick<Addon, "openWire" | "openTlsContext"> | undefined;
+  /** Runs `work` behind the reply to the request that is being served; absent where there is no such moment. */
+  readonly afterReply?: ((work: () => void) => void) | undefined;
   /** Mounts, and resolves when the mount answers. Whatever fails, nothing is left. */
   start(parts: KernelParts): Promise<KernelEnd>;
 }
@@ -69,10 +72,20 @@ export async function loadBackend(options: MountOptions): Promise<Backend> {
   switch (options.fuseBackend) {
     case "native": {
       const native = addon();
+      let late: (() => void) | undefined;
+      const onServed = (): void => {
+        const work = late;
+        late = undefined;
+        work?.();
+      };
       return {
         native,
         wires: native,
-        start: (parts) => startNative(options, native, parts),
+        afterReply: (work) => {
+          assert(late === undefined, "a request leaves one thing for later");
+          late = work;
+        },
+        start: (parts) => startNative(options, native, { ...parts, onServed }),
       };
     }
     case "fuse-native": {
@@ -102,7 +115,7 @@ function defaultBusyPoll(): number {
 async function startNative(
   options: MountOptions,
   addon: Addon,
-  { operations, log, background }: KernelParts,
+  { operations, log, background, onServed }: KernelParts & Pick<SessionOptions, "onServed">,
 ): Promise<KernelEnd> {
   const mountPoint = await makeMountPoint(options, { addon, log });
   const { fd, allowedUids } = mountPoint;
@@ -112,6 +125,7 @@ async function startNative(
     operations,
     errnoOf,
     absentMsOf,
+    ...(onServed && { onServed }),
     log,
     background,
     busyPollMicros: options.busyPollMicros ?? defaultBusyPoll(),

@@ -189,6 +189,7 @@ class Mount implements Mounted {
         spillDirectories: ends.tuning.spillDirectories,
         appends: options.incrementalUpload,
         contentTypeOf,
+        afterReply: backend.afterReply,
         log: log.named("write"),
       }),
       options,

@@ -130,8 +130,8 @@ export interface Wire {
    */
   read(target: Uint8Array): number;
   /**
-   * Writes from the beginning of `bytes`; with `more`, others follow at once. When it takes less than
-   * all, or -EAGAIN, the rest is to be written at the next event and nothing else before it.
+   * Writes from the beginning of `bytes`; with `more`, others follow. When it takes less than all, a
+   * mebibyte or more, or -EAGAIN, the rest is to be written at the next event and nothing else before it.
    */
   write(bytes: Uint8Array, more: boolean): number;
   /** With TLS, whether nothing that was received waits to be read; else true. */

@@ -7,8 +7,12 @@ import { getSystemErrorName } from "node:util";
 
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { EAGAIN, EPROTO } from "../base/errno.ts";
+import { MIB } from "../base/sizes.ts";
 import type { Addon, TlsContext, Wire } from "../native/index.ts";
 import type { ByteStream, StreamOwner } from "./byte-stream.ts";
+
+/** A wire that took so many bytes at once takes more at its next event. */
+const TURN_BYTES = MIB;
 
 /** What is needed of the addon. */
 export type WireMaker = Pick<Addon, "openTlsContext" | "openWire">;
@@ -108,7 +112,7 @@ export class NativeStream implements ByteStream {
       if (count < bytes.length) this.#unsent[0] = bytes.subarray(count);
       else this.#unsent.shift();
       this.#owner.sent(count);
-      if (count < bytes.length) return;
+      if (count < bytes.length || count >= TURN_BYTES) return;
     }
   }
 

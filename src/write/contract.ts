@@ -32,6 +32,7 @@ export interface UploadParts {
   readonly schedule: PartSchedule;
   readonly sums: Sums;
   readonly contentTypeOf: (key: string) => string;
+  readonly afterReply: (work: () => void) => void;
   readonly log: Log;
 }
 

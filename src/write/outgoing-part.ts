@@ -42,7 +42,7 @@ export class OutgoingPart {
 
   /** Whether the next byte needs another block. */
   get needsBlock(): boolean {
-    return this.#roomBytes === 0;
+    return this.#heldRoomBytes === 0;
   }
 
   /** Bytes at the beginning that were released. */
@@ -60,8 +60,13 @@ export class OutgoingPart {
     return at * BLOCK_BYTES < this.#spilledBytes ? at : -1;
   }
 
+  /** How much can be appended before a block is needed, or the next part. */
+  get roomBytes(): number {
+    return Math.min(this.#heldRoomBytes, this.#bytesMax - this.#byteCount);
+  }
+
   /** Between the last byte and the end of what holds it. */
-  get #roomBytes(): number {
+  get #heldRoomBytes(): number {
     const at = this.#byteCount;
     if (this.#small !== undefined) return SMALL_BYTES - at;
     return this.#blocks[blockAt(at)] === undefined ? 0 : BLOCK_BYTES - (at % BLOCK_BYTES);
@@ -90,7 +95,7 @@ export class OutgoingPart {
   /** Copies what fits in the last block and returns its length. */
   append(data: Uint8Array): number {
     const at = this.#byteCount;
-    const room = Math.min(this.#roomBytes, this.#bytesMax - at);
+    const room = this.roomBytes;
     const source = data.length <= room ? data : data.subarray(0, room);
     const target = this.#small?.bytes ?? this.#blocks[blockAt(at)]?.bytes;
     assert(target !== undefined && room > 0, "a block was added for the bytes");

@@ -25,6 +25,9 @@ import { UploadMemory } from "./upload-memory.ts";
 import { UploadPace } from "./upload-pace.ts";
 import { withdrawUpload } from "./withdrawal.ts";
 
+/** Copying and summing so many bytes takes long enough for their writer to get on meanwhile. */
+const LATE_BYTES = 64 * 1024;
+
 interface Failed {
   readonly error: unknown;
   /** Resolves when nothing of the upload is left, here or in the store. */
@@ -81,6 +84,11 @@ export class SequentialUpload implements Upload {
     if (this.#tail !== undefined) {
       return this.#enqueue(this.#tail.then(() => this.#appendRest(data, 0)));
     }
+    const isLate = data.length >= LATE_BYTES && this.#hasRoom(data.length);
+    if (isLate && data.length <= this.#part.roomBytes) {
+      this.#parts.afterReply(() => this.#append(data, 0));
+      return data.length;
+    }
     const taken = this.#append(data, 0);
     return taken === data.length ? taken : this.#enqueue(this.#appendRest(data, taken));
   }
@@ -122,8 +130,7 @@ export class SequentialUpload implements Upload {
   #append(data: Uint8Array, start: number): number {
     let at = start;
     while (at < data.length) {
-      if (this.#part.full && !this.#trySend()) break;
-      if (this.#part.needsBlock && !this.#findRoom(data.length - at)) break;
+      if (!this.#hasRoom(data.length - at)) break;
       const source = at === 0 ? data : data.subarray(at);
       const taken = this.#part.append(source);
       this.#whole?.update(source.subarray(0, taken));
@@ -132,6 +139,12 @@ export class SequentialUpload implements Upload {
     // The first part waits for the next byte: it may be the whole object.
     if (this.#part.full && this.#uploadId !== undefined) this.#trySend();
     return at;
+  }
+
+  /** Whether `byteCount` bytes or some of them can be taken without waiting. */
+  #hasRoom(byteCount: number): boolean {
+    if (this.#part.full && !this.#trySend()) return false;
+    return !this.#part.needsBlock || this.#findRoom(byteCount);
   }
 
   /** Memory for `byteCount` bytes or some of them, if there is any without waiting. */

@@ -29,6 +29,11 @@ export interface UploaderOptions {
   readonly stuckMs?: number;
   /** Where parts may wait on disk while memory is short: the first that can be written to. */
   readonly spillDirectories?: readonly string[];
+  /**
+   * Runs `work` when whoever writes has been told that its bytes were taken, and before they are given
+   * back or anything else is asked of the upload; at once when absent.
+   */
+  readonly afterReply?: ((work: () => void) => void) | undefined;
   readonly log: Log;
 }
 
@@ -62,6 +67,7 @@ export function createUploader(options: UploaderOptions): StartUpload {
     schedule: new PartSchedule({ ...options, memoryBytes }),
     sums: new Sums(uploadChecksums, checksums),
     contentTypeOf: options.contentTypeOf ?? (() => ANY_BYTES),
+    afterReply: options.afterReply ?? ((work) => work()),
     log,
   };
   if (options.appends === true) return (target) => new AppendUpload(target, parts);

@@ -199,6 +199,23 @@ describe("WRITE", () => {
     expect(session.gauges).toEqual(IDLE);
   });
 
+  test("is served when its reply has gone, and its payload is still there", () => {
+    const seen: unknown[] = [];
+    let payload: Uint8Array = new Uint8Array();
+    const { kernel } = served(
+      {
+        write: (_, _offset, data) => {
+          payload = data;
+          return data.byteLength;
+        },
+      },
+      { onServed: () => seen.push(kernel.replies.length, payload[0], payload.at(-1)) },
+    );
+    const payloads = [1, 2].map((value) => Buffer.alloc(100_000, value));
+    kernel.deliver(...payloads.map((data, i) => request.write({ unique: 2 * i }, 1, 0, data)));
+    expect(seen).toEqual([1, 1, 1, 2, 2, 2]);
+  });
+
   test("that is answered at once keeps nothing", () => {
     const { kernel, session } = served({ write: (_, _offset, data) => data.byteLength });
     kernel.deliver(request.write({ unique: 2 }, 1, 0, Buffer.alloc(1024 * 1024, 7)));

@@ -68,6 +68,14 @@ describe("a plain wire", () => {
     expect((await readAll(line, bytes.length)).equals(bytes)).toBe(true);
   });
 
+  test("has another turn for what follows a mebibyte, though the kernel would take more", async () => {
+    const line = await plainLine();
+    line.peer.resume();
+    const event = line.event();
+    expect(line.wire.write(new Uint8Array(MIB), true)).toBeGreaterThan(0);
+    expect(await event).toBe(false);
+  });
+
   test("tells the peer's end, and a reset", async () => {
     const ended = await plainLine();
     ended.peer.end();
