@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 struct channel;
+struct data_threads;
 struct wire;
 
 /* What one environment holds, from when it loads the addon to when it ends. */
@@ -26,6 +27,8 @@ struct environment {
   /* What is open; what is closed may still have handles that libuv is closing. */
   struct channel *channels;
   struct wire *wires;
+  /* NULL: there are none. */
+  struct data_threads *data_threads;
   size_t handles;
   /* Removed once the environment ends and the last handle is closed: only then may the loop go. */
   napi_async_cleanup_hook_handle cleanup_hook;
@@ -74,6 +77,10 @@ void close_every_wire(struct environment *environment);
 
 /* tls-context.c */
 napi_value open_tls_context(napi_env env, napi_callback_info info);
+
+/* data-threads.c */
+napi_value set_data_threads(napi_env env, napi_callback_info info);
+void data_threads_end(struct environment *environment);
 
 /* gcm.c */
 napi_value open_sealed(napi_env env, napi_callback_info info);

@@ -67,6 +67,7 @@ static void close_channel(struct channel *channel) {
   *channel->link = channel->next;
   if (channel->next != NULL)
     channel->next->link = channel->link;
+  recall_replies(channel);
   if (channel->notifier != NULL) {
     napi_deferred interrupted;
     struct notification *unanswered = notifier_close(channel->notifier, &interrupted);

@@ -39,6 +39,7 @@ static void on_environment_ends(napi_async_cleanup_hook_handle hook, void *data)
   napi_open_handle_scope(env, &scope);
   close_every_channel(environment);
   close_every_wire(environment);
+  data_threads_end(environment);
   napi_async_destroy(env, environment->async_context);
   napi_close_handle_scope(env, scope);
   environment->ending = true;
@@ -84,6 +85,7 @@ static napi_status define_functions(napi_env env, napi_value exports) {
       {.utf8name = "closeDescriptor", .method = close_descriptor},
       {.utf8name = "openChannel", .method = open_channel},
       {.utf8name = "openWire", .method = open_wire},
+      {.utf8name = "setDataThreads", .method = set_data_threads},
       {.utf8name = "openTlsContext", .method = open_tls_context},
       {.utf8name = "openSealed", .method = open_sealed},
       {.utf8name = "allocateHuge", .method = allocate_huge},

@@ -17,6 +17,7 @@ void tls_context_disown(struct tls_context *context) {
   if (--context->owners > 0)
     return;
   const struct openssl *ssl = context->ssl;
+  uv_mutex_destroy(&context->mutex);
   ssl->SSL_SESSION_free(context->session);
   ssl->BIO_meth_free(context->method);
   ssl->SSL_CTX_free(context->ctx);
@@ -27,8 +28,13 @@ void tls_context_disown(struct tls_context *context) {
 static int on_new_session(SSL *session, SSL_SESSION *resumable) {
   const struct openssl *ssl = openssl();
   const struct tls *tls = ssl->BIO_get_data(ssl->SSL_get_rbio(session));
-  ssl->SSL_SESSION_free(tls->context->session);
-  tls->context->session = ssl->SSL_SESSION_dup(resumable);
+  struct tls_context *context = tls->context;
+  SSL_SESSION *copy = ssl->SSL_SESSION_dup(resumable);
+  uv_mutex_lock(&context->mutex);
+  SSL_SESSION *last = context->session;
+  context->session = copy;
+  uv_mutex_unlock(&context->mutex);
+  ssl->SSL_SESSION_free(last);
   return 0;
 }
 
@@ -63,9 +69,12 @@ static void trust(const struct tls_context *context, const char *text) {
 
 static struct tls_context *make_context(const struct openssl *ssl) {
   struct tls_context *context = calloc(1, sizeof *context);
-  if (context == NULL)
+  if (context == NULL || uv_mutex_init(&context->mutex) < 0) {
+    free(context);
     return NULL;
-  *context = (struct tls_context){.ssl = ssl, .owners = 1};
+  }
+  context->ssl = ssl;
+  context->owners = 1;
   context->method = tls_bio_method(ssl);
   context->ctx = ssl->SSL_CTX_new(ssl->TLS_client_method());
   if (context->method == NULL || context->ctx == NULL) {

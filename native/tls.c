@@ -194,10 +194,14 @@ static bool set_host(const struct openssl *ssl, SSL *session, const char *host) 
 
 static void resume(struct tls *tls) {
   const struct openssl *ssl = tls->context->ssl;
-  SSL_SESSION *known = tls->context->session;
-  if (known == NULL || !ssl->SSL_SESSION_is_resumable(known))
+  struct tls_context *context = tls->context;
+  uv_mutex_lock(&context->mutex);
+  const SSL_SESSION *known = context->session;
+  bool is_resumable = known != NULL && ssl->SSL_SESSION_is_resumable(known);
+  SSL_SESSION *copy = is_resumable ? ssl->SSL_SESSION_dup(known) : NULL;
+  uv_mutex_unlock(&context->mutex);
+  if (copy == NULL)
     return;
-  SSL_SESSION *copy = ssl->SSL_SESSION_dup(known);
   ssl->SSL_set_session(tls->ssl, copy);
   ssl->SSL_SESSION_free(copy);
 }

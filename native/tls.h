@@ -15,6 +15,7 @@
 #include <node_api.h>
 #include <stdbool.h>
 #include <sys/types.h>
+#include <uv.h>
 
 /* A record of the greatest size, with what encryption adds to it. */
 #define RECORD_BYTES ((size_t)16384 + 256)
@@ -33,8 +34,9 @@ struct tls_context {
   const struct openssl *ssl;
   SSL_CTX *ctx;
   BIO_METHOD *method;
-  /* The last one that the server offered for resumption, or NULL. */
+  /* The last one that the server offered for resumption, or NULL. Data threads hear of them too. */
   SSL_SESSION *session;
+  uv_mutex_t mutex;
   /* The object in JavaScript, and the sessions. */
   unsigned owners;
 };
@@ -123,6 +125,10 @@ ssize_t tls_read(struct tls *tls, uint8_t *data, size_t length);
 ssize_t tls_write(struct tls *tls, const uint8_t *data, size_t length, bool more);
 /* Sends what is left in `output`. 0, -EAGAIN or -errno. */
 int tls_flush(struct tls *tls);
+/* Whether anything is left in `output` that can be sent. */
+static inline bool tls_has_output(const struct tls *tls) {
+  return tls->output_end > 0 && tls->output_error == 0;
+}
 /* Whether no byte that has been received waits to be read. */
 bool tls_is_drained(struct tls *tls);
 /* Says goodbye if it can be said now, and frees everything. */

@@ -28,19 +28,28 @@ napi_value channel_receive(napi_env env, napi_callback_info info) {
   return result_of(env, count);
 }
 
+ssize_t channel_write(int fd, const struct iovec *vector, int length) {
+  ssize_t count;
+  do
+    count = writev(fd, vector, length);
+  while (count < 0 && errno == EINTR);
+  return count < 0 ? -errno : count;
+}
+
 /*
  * One writev of everything: the kernel takes a reply whole or not at all. A reply may come after
  * the channel was closed, when its descriptor's number may stand for another file.
  */
 static napi_value answer(napi_env env, const struct channel *channel, const struct iovec *vector,
                          int length) {
-  if (!channel->open)
-    return number_of(env, -EBADF);
-  ssize_t count;
-  do
-    count = writev(channel->fd, vector, length);
-  while (count < 0 && errno == EINTR);
-  return result_of(env, count);
+  return number_of(env, channel->open ? channel_write(channel->fd, vector, length) : -EBADF);
+}
+
+/* The same of what `data` holds, by a data thread if there is enough of it: then a promise. */
+static napi_value answer_with(napi_env env, struct channel *channel, const struct iovec *vector,
+                              int length, napi_value data) {
+  napi_value promise = channel->open ? reply_aside(channel, vector, length, data) : NULL;
+  return promise != NULL ? promise : answer(env, channel, vector, length);
 }
 
 static bool read_header(napi_env env, const napi_value *arguments, struct iovec *vector) {
@@ -74,7 +83,7 @@ napi_value channel_reply_range(napi_env env, napi_callback_info info) {
       !read_count(env, arguments[4], "byteCount", data, offset, &count))
     return NULL;
   vector[1] = (struct iovec){.iov_base = data.data + offset, .iov_len = count};
-  return answer(env, channel, vector, 2);
+  return answer_with(env, channel, vector, 2, arguments[2]);
 }
 
 napi_value channel_reply_vector(napi_env env, napi_callback_info info) {
@@ -100,5 +109,5 @@ napi_value channel_reply_vector(napi_env env, napi_callback_info info) {
       return NULL;
     vector[1 + i] = (struct iovec){.iov_base = part.data, .iov_len = part.length};
   }
-  return answer(env, channel, vector, 1 + (int)length);
+  return answer_with(env, channel, vector, 1 + (int)length, arguments[2]);
 }

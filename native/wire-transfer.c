@@ -55,6 +55,8 @@ napi_value wire_read(napi_env env, napi_callback_info info) {
   }
   if (!wire->open)
     return number_of(env, -EBADF);
+  if (wire->loan != NULL)
+    return number_of(env, -EBUSY);
   ssize_t count;
   if (wire->tls != NULL) {
     count = tls_read(wire->tls, target.data, target.length);
@@ -85,6 +87,8 @@ napi_value wire_write(napi_env env, napi_callback_info info) {
     return NULL;
   if (!wire->open)
     return number_of(env, -EBADF);
+  if (wire->loan != NULL)
+    return number_of(env, -EBUSY);
   ssize_t count = wire->tls == NULL ? write_plain(wire->fd, bytes, more)
                                     : tls_write(wire->tls, bytes.data, bytes.length, more);
   wire->write_waits = count == -EAGAIN || (count >= 0 && (size_t)count < bytes.length) ||
@@ -100,9 +104,9 @@ napi_value wire_is_drained(napi_env env, napi_callback_info info) {
   napi_value result;
   if (wire == NULL)
     return NULL;
-  bool drained = wire->open && (wire->tls == NULL || tls_is_drained(wire->tls));
-  if (wire->open && wire->tls != NULL)
-    wire_watch(wire);
+  bool drained =
+      wire->open && wire->loan == NULL && (wire->tls == NULL || tls_is_drained(wire->tls));
+  wire_watch(wire);
   return napi_get_boolean(env, drained, &result) == napi_ok ? result : NULL;
 }
 
@@ -122,6 +126,6 @@ napi_value wire_failure(napi_env env, napi_callback_info info) {
   napi_value text;
   if (wire == NULL)
     return NULL;
-  const char *failure = wire->tls == NULL ? "" : wire->tls->failure;
+  const char *failure = wire->tls == NULL || wire->loan != NULL ? "" : wire->tls->failure;
   return napi_create_string_utf8(env, failure, NAPI_AUTO_LENGTH, &text) == napi_ok ? text : NULL;
 }

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static void disown(struct wire *wire) {
+void wire_disown(struct wire *wire) {
   if (--wire->owners == 0)
     free(wire);
 }
@@ -21,14 +21,14 @@ static void disown(struct wire *wire) {
 static void on_handle_closed(uv_handle_t *handle) {
   struct wire *wire = handle->data;
   struct environment *environment = wire->environment;
-  disown(wire);
+  wire_disown(wire);
   environment_handle_closed(environment);
 }
 
 static void on_collected(napi_env env, void *data, void *hint) {
   (void)env;
   (void)hint;
-  disown(data);
+  wire_disown(data);
 }
 
 /* libuv has let go of the descriptor when uv_close returns, and of the handle later. */
@@ -45,6 +45,7 @@ static void close_wire(struct wire *wire) {
   *wire->link = wire->next;
   if (wire->next != NULL)
     wire->next->link = wire->link;
+  wire_recall(wire);
   if (wire->tls != NULL)
     tls_close(wire->tls);
   wire->tls = NULL;
@@ -58,12 +59,25 @@ void close_every_wire(struct environment *environment) {
     close_wire(environment->wires);
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events) {
-  struct wire *wire = poll->data;
+void wire_call(struct wire *wire, const int64_t *count) {
   struct environment *environment = wire->environment;
   napi_env env = environment->env;
   napi_handle_scope scope;
-  napi_value wrapper, on_event, hung_up;
+  napi_value wrapper, on_event, arguments[2];
+  napi_open_handle_scope(env, &scope);
+  napi_get_reference_value(env, wire->wrapper, &wrapper);
+  napi_get_reference_value(env, wire->on_event, &on_event);
+  napi_get_boolean(env, wire->hung_up, &arguments[0]);
+  if (count != NULL)
+    arguments[1] = number_of(env, *count);
+  napi_make_callback(env, environment->async_context, wrapper, on_event, count == NULL ? 1 : 2,
+                     arguments, NULL);
+  environment_report_exception(environment);
+  napi_close_handle_scope(env, scope);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events) {
+  struct wire *wire = poll->data;
   if (status < 0)
     wire->hung_up = true;
   if (wire->tls != NULL)
@@ -73,27 +87,24 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     if (wire->tls != NULL)
       tls_flush(wire->tls);
   }
-  napi_open_handle_scope(env, &scope);
-  napi_get_reference_value(env, wire->wrapper, &wrapper);
-  napi_get_reference_value(env, wire->on_event, &on_event);
-  napi_get_boolean(env, wire->hung_up, &hung_up);
-  napi_make_callback(env, environment->async_context, wrapper, on_event, 1, &hung_up, NULL);
-  environment_report_exception(environment);
+  wire_call(wire, NULL);
   /* Not before: what is written in turns is of interest all the time, which costs no system call.
    */
   wire_watch(wire);
-  napi_close_handle_scope(env, scope);
 }
 
 void wire_watch(struct wire *wire) {
-  const struct tls *tls = wire->tls;
-  bool writes = wire->write_waits || (tls != NULL && tls->output_end > 0 && tls->output_error == 0);
-  int events = UV_READABLE | (writes ? UV_WRITABLE : 0);
+  bool writes =
+      wire->loan == NULL && (wire->write_waits || (wire->tls != NULL && tls_has_output(wire->tls)));
+  int events = wire->loan != NULL ? 0 : UV_READABLE | (writes ? UV_WRITABLE : 0);
   /* Once it hung up there is nothing to wait for: epoll would report the same over and over. */
   if (!wire->open || wire->hung_up || events == wire->events)
     return;
   wire->events = events;
-  uv_poll_start(&wire->poll, events, on_poll);
+  if (events == 0)
+    uv_poll_stop(&wire->poll);
+  else
+    uv_poll_start(&wire->poll, events, on_poll);
 }
 
 static napi_value construct(napi_env env, napi_callback_info info) {
@@ -219,6 +230,7 @@ napi_status define_wire_class(struct environment *environment) {
       {.utf8name = "secure", .method = wire_secure},
       {.utf8name = "handshake", .method = wire_handshake},
       {.utf8name = "read", .method = wire_read},
+      {.utf8name = "lend", .method = wire_lend},
       {.utf8name = "write", .method = wire_write},
       {.utf8name = "isDrained", .method = wire_is_drained},
       {.utf8name = "queued", .method = wire_queued},

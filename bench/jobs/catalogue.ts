@@ -9,7 +9,7 @@ import type { Job, ServerName } from "./job.ts";
 import { LIFECYCLE } from "./lifecycle.ts";
 import { NAMES } from "./names.ts";
 import { PUBLISHED } from "./published.ts";
-import { READING } from "./reading.ts";
+import { READING, WITH_DATA_THREADS } from "./reading.ts";
 import { SMALL_FILES } from "./small-files.ts";
 import { SOAK } from "./soak.ts";
 import { WRITING } from "./writing.ts";
@@ -23,7 +23,13 @@ const OWN: readonly Job[] = [
   ...LIFECYCLE,
 ];
 
-export const ALL_JOBS: readonly Job[] = [...OWN, ...PUBLISHED, ...CURVE_POINTS, SOAK];
+export const ALL_JOBS: readonly Job[] = [
+  ...OWN,
+  ...PUBLISHED,
+  ...CURVE_POINTS,
+  ...WITH_DATA_THREADS,
+  SOAK,
+];
 
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   "seq-read-tls": "seq-read@nginx-tls",
@@ -60,7 +66,8 @@ const TABLE = [
 
 /** One job for each kind of work that a mount has, from which its costs are told. */
 const COSTS = [
-  ...["seq-read", "seq-read-tls", "seq-read-16", "seq-write-discard", "seq-write-discard-4"],
+  ...["seq-read", "seq-read-tls", "seq-read-16", "seq-read-threads", "seq-read-threads@nginx-tls"],
+  ...["seq-read-16-threads", "seq-write-discard", "seq-write-discard-4"],
   ...["rand-4k-1", "rand-4k-16", "stat", "ls-l", "small-files", "small-files-16"],
   ...["create-4k-16@sandbox-discard"],
 ];

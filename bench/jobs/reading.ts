@@ -93,4 +93,19 @@ const RANDOM: readonly Job[] = BLOCKS.flatMap((block) =>
   [1, 4, 16].map((readers) => randomRead(block, readers)),
 );
 
+/** Data threads that a job has where it has any. */
+export const DATA_THREADS = 2;
+
+/** With data threads, which only ours has, whatever the processors. */
+export const WITH_DATA_THREADS: readonly Job[] = [1, 16].map((streams) => {
+  const suffix = streams === 1 ? "" : `-${streams}`;
+  const job = sequentialRead(streams, { name: `seq-read${suffix}-threads`, direct: false });
+  const { point: _, ...rest } = job;
+  return {
+    ...rest,
+    description: `${job.description}, ${DATA_THREADS} data threads`,
+    mountFlags: ["--data-threads", String(DATA_THREADS)],
+  };
+});
+
 export const READING: readonly Job[] = [...SEQUENTIAL, ...RANDOM];

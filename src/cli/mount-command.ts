@@ -132,6 +132,8 @@ function mountOptions(values: MountValues, settled: Settled): MountOptions {
     readPartBytes: values["read-part-size"] ?? partBytes,
     writePartBytes: values["write-part-size"] ?? partBytes,
     busyPollMicros: values["busy-poll"],
+    dataThreads: values["data-threads"],
+    threadsMax: values["max-threads"],
     memoryTargetBytes: memoryTargetMib === undefined ? undefined : memoryTargetMib * MIB,
     maximumThroughputGbps: values["maximum-throughput-gbps"],
     metadataTtl,

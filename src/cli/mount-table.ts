@@ -260,6 +260,13 @@ export const MOUNT_TABLE = {
     value: wholeNumber("microseconds", 0, 1_000_000),
     default: "100; 0 with less than two processors",
   },
+  "data-threads": {
+    group: PERFORMANCE,
+    help: "How many threads receive and decrypt large bodies, and copy large replies to the kernel, beside the one that decides everything; 0 leaves all of it to that one.",
+    placeholder: "N",
+    value: wholeNumber("threads", 0, 64),
+    default: "one for each 4 processors, at most 3, or 4 over TLS",
+  },
   "maximum-throughput-gbps": {
     group: PERFORMANCE,
     help: "Throughput to aim at, in Gbit per second: opens one connection for each 0.4, 10 at least. It does not limit what they carry.",
@@ -269,7 +276,7 @@ export const MOUNT_TABLE = {
   },
   "max-threads": {
     group: PERFORMANCE,
-    help: "Accepted for compatibility with mount-s3. It has no effect: one thread serves the kernel, and requests to S3 overlap all the same.",
+    help: "Most threads that serve the kernel, as with mount-s3: there is one, and --data-threads is less than this. Requests overlap however few there are.",
     placeholder: "N",
     value: wholeNumber("threads", 1),
   },

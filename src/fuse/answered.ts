@@ -287,7 +287,11 @@ const files: readonly Row[] = [
   }),
 ];
 
-function sendBytes(reply: ReplyWriter, { parts }: ReadReply, askedBytes: number): number {
+function sendBytes(
+  reply: ReplyWriter,
+  { parts }: ReadReply,
+  askedBytes: number,
+): number | Promise<number> {
   const [only] = parts;
   if (only !== undefined && parts.length === 1) {
     assert(only.byteLength <= askedBytes, "a read returns no more than was asked for");
@@ -359,7 +363,7 @@ function forgetEntries(operations: Operations, buffer: DirectoryBuffer): void {
   for (const ino of buffer.countedInos) operations.forget(ino, 1);
 }
 
-function sendDirectory(reply: ReplyWriter, buffer: DirectoryBuffer): number {
+function sendDirectory(reply: ReplyWriter, buffer: DirectoryBuffer): number | Promise<number> {
   return reply.sendData(buffer.bytes, buffer.usedBytes);
 }
 

@@ -54,7 +54,9 @@ export class Answering {
   /** By unique number, as INTERRUPT names its victim. */
   readonly #pending = new Map<number, Pending>();
   readonly #interrupts: InterruptWatch<Pending>;
-  #isStopped = false;
+  #isStopped: boolean = false;
+  /** Replies that are being written. */
+  #sendingCount = 0;
 
   constructor(options: AnsweringOptions) {
     this.#options = options;
@@ -63,9 +65,9 @@ export class Answering {
     this.#interrupts = new InterruptWatch(options.isDying, (pending) => this.#giveUp(pending));
   }
 
-  /** Requests whose operation still runs, given up or not. */
+  /** Requests whose operation still runs, given up or not, or whose reply is being written. */
   get pendingCount(): number {
-    return this.#pending.size;
+    return this.#pending.size + this.#sendingCount;
   }
 
   /** Serves one request, which lies in `slot`. Returns whether the slot is kept until its reply. */
@@ -182,14 +184,37 @@ export class Answering {
     value: unknown,
   ): void {
     this.#reply.address(uniqueLow, uniqueHigh);
-    let result: number;
+    let result: number | Promise<number>;
     try {
       result = row.send(this.#reply, value, askedBytes);
-    } finally {
+    } catch (error) {
       row.settle?.(value);
+      throw error;
     }
+    if (typeof result === "number") {
+      this.#conclude(row, uniqueLow, uniqueHigh, value, result);
+      return;
+    }
+    this.#sendingCount += 1;
+    const whenSent = (sent: number): void => {
+      this.#sendingCount -= 1;
+      this.#conclude(row, uniqueLow, uniqueHigh, value, sent);
+    };
+    result.then(whenSent).catch(this.#options.onBroken);
+  }
+
+  /** The reply was sent, or `result` says why not. */
+  #conclude(
+    row: AnsweredRow<unknown>,
+    uniqueLow: number,
+    uniqueHigh: number,
+    value: unknown,
+    result: number,
+  ): void {
+    row.settle?.(value);
     if (result >= 0) return;
     this.#undo(row, value);
+    if (this.#isStopped) return;
     this.#explain(row.opcode, result);
     // Whatever the kernel disliked, the caller must not wait for ever.
     if (result !== -ENOENT && result !== -ENODEV) this.#sendError(uniqueLow, uniqueHigh, EIO);

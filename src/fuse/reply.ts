@@ -9,7 +9,10 @@ import { ENTRY_OUT, OPEN_OUT, OUT_HEADER } from "./abi.ts";
 /** The longest reply that is not bytes of a file or of a directory: CREATE's. */
 const REPLY_BYTES_MAX = OUT_HEADER.bytes + ENTRY_OUT.bytes + OPEN_OUT.bytes;
 
-/** Every method that writes returns what the channel does: a byte count, or -errno. */
+/**
+ * Every method that writes returns what the channel does: a byte count, or -errno; for much data perhaps
+ * the promise of that, until when the data must stay as it is.
+ */
 export class ReplyWriter {
   /** The word at which a reply's struct begins. */
   static readonly bodyWord = OUT_HEADER.bytes / 4;
@@ -44,13 +47,13 @@ export class ReplyWriter {
   }
 
   /** Answers with the first `byteCount` bytes of `data`. */
-  sendData(data: Uint8Array, byteCount: number): number {
+  sendData(data: Uint8Array, byteCount: number): number | Promise<number> {
     this.#head(byteCount, 0);
     return this.#channel.replyRange(this.#bytes, OUT_HEADER.bytes, data, 0, byteCount);
   }
 
   /** Answers with all of `parts`, which hold `byteCount` bytes together. */
-  sendParts(parts: readonly Uint8Array[], byteCount: number): number {
+  sendParts(parts: readonly Uint8Array[], byteCount: number): number | Promise<number> {
     this.#head(byteCount, 0);
     return this.#channel.replyVector(this.#bytes, OUT_HEADER.bytes, parts);
   }

@@ -23,7 +23,7 @@ export interface AnsweredRow<T> {
   /** Decodes and calls. Everything but the payload is read before this returns. */
   call(operations: Operations, request: RequestReader): Reply<T>;
   /** Composes and writes the reply. `askedBytes` is what `askedBytes()` gave. */
-  send(reply: ReplyWriter, value: T, askedBytes: number): number;
+  send(reply: ReplyWriter, value: T, askedBytes: number): number | Promise<number>;
   /** Replies that there is nothing, which the kernel may believe for `validMs`; else it gets ENOENT. */
   sendAbsent?(reply: ReplyWriter, validMs: number): number;
   /** The most bytes that the caller has room for, or gave. */

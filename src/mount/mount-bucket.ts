@@ -8,7 +8,7 @@
 
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
-import { MIB } from "../base/sizes.ts";
+import { KIB, MIB } from "../base/sizes.ts";
 import { systemError } from "../base/system-error.ts";
 import { createFileSystem, type FileSystem, tgidOf } from "../fs/index.ts";
 import type { Operations } from "../fuse/index.ts";
@@ -31,6 +31,7 @@ import { type Backend, type KernelEnd, loadBackend } from "./kernel-end.ts";
 import { measuredOperations } from "./measured-operations.ts";
 import { inferredContentTypes, uploadChecksumsFor } from "./new-objects.ts";
 import type { MountOptions } from "./options.ts";
+import { defaultDataThreads, processorsAllowed } from "./processors.ts";
 import { isDirectoryBucket, storeOptions } from "./store-options.ts";
 
 /** What the process around a mount lends it. */
@@ -66,6 +67,7 @@ export async function mountBucket(options: MountOptions, context: MountContext):
   const backend = await loadBackend(options);
   const cores = addonIfAny()?.forbidCores() ?? 0;
   if (cores < 0) context.log.named("mount").warn(`core dumps stay allowed: ${systemError(-cores)}`);
+  startDataThreads(options, context.log.named("mount"));
   const budgetBytes = budgetFor(options);
   const tuning = tuningFrom(context.environment);
   const { metrics } = context;
@@ -83,6 +85,20 @@ export async function mountBucket(options: MountOptions, context: MountContext):
     client.close();
     throw error;
   }
+}
+
+/** Less is received, or copied to the kernel, sooner than it is handed over. */
+const ASIDE_BYTES_MIN = 256 * KIB;
+
+/** The mount works without them. */
+function startDataThreads(options: MountOptions, log: Log): void {
+  const { dataThreads, endpointUrl, threadsMax = Number.POSITIVE_INFINITY } = options;
+  const overTls = endpointUrl?.startsWith("http:") !== true;
+  const wanted = dataThreads ?? defaultDataThreads(overTls, processorsAllowed());
+  const count = Math.min(wanted, threadsMax - 1);
+  if (count === 0) return;
+  const result = addonIfAny()?.setDataThreads(count, ASIDE_BYTES_MIN) ?? 0;
+  if (result < 0) log.warn(`starting ${count} data threads failed: ${systemError(-result)}`);
 }
 
 /** What is left for the bytes of objects, within the memory target. */

@@ -69,6 +69,10 @@ export interface MountOptions {
   readonly memoryTargetBytes: number | undefined;
   /** See --busy-poll; the default depends on the processors. */
   readonly busyPollMicros: number | undefined;
+  /** See --data-threads; the default depends on the processors. */
+  readonly dataThreads: number | undefined;
+  /** With the one that runs JavaScript. */
+  readonly threadsMax: number | undefined;
   readonly maximumThroughputGbps: number | undefined;
   readonly metadataTtl: MetadataTtl;
   /** The same for names that are not there. */

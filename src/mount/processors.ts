@@ -1,4 +1,7 @@
-/** How many processors a mount may use: those of the machine, or what the control group allows. */
+/**
+ * How many processors a mount may use: those of the machine, or what the control group allows; and what
+ * it does with them.
+ */
 
 import { availableParallelism } from "node:os";
 import { controlGroupTexts, type FileSource, systemFiles } from "../base/control-groups.ts";
@@ -17,4 +20,16 @@ export function processorsAllowed(
     return quota === undefined ? Infinity : Number(quota) / Number(period);
   });
   return Math.min(ofMachine, ...quotas.filter((count) => count > 0));
+}
+
+/** One data thread for so many processors: the others are for the programs, the network and S3. */
+const PROCESSORS_PER_DATA_THREAD = 4;
+/** What one JavaScript thread can keep busy, with what there is to decrypt (docs/SCALING.md). */
+const DATA_THREADS_MAX = 3;
+const DATA_THREADS_MAX_TLS = 4;
+
+/** How many data threads pay with so many processors. */
+export function defaultDataThreads(overTls: boolean, processors: number): number {
+  const most = overTls ? DATA_THREADS_MAX_TLS : DATA_THREADS_MAX;
+  return Math.min(most, Math.floor(processors / PROCESSORS_PER_DATA_THREAD));
 }

@@ -4,7 +4,7 @@
  * Every function that can fail returns a negative errno instead of throwing, unless it says so; it
  * throws a TypeError or RangeError only when it is called with the wrong types or out of range, which
  * is a programmer's error. No function allocates on the hot path, none blocks the loop but those that
- * say so. Buffers are used during the call only. The same addon may be loaded in several worker
+ * say so. Buffers are used during the call only, unless data threads use them. The same addon may be loaded in several worker
  * threads; a channel stays in its own.
  */
 
@@ -57,9 +57,10 @@ export interface Addon {
    * Watches a duplicate of `fd`, a connected and non-blocking stream socket, on this thread's event
    * loop, which it keeps alive; `fd` itself stays the caller's. `onEvent` is called when there is
    * something to read or room to write again after a `write` that took less than all, and a last time,
-   * with true, when the connection has broken. Throws an Error with a `code` when that cannot be.
+   * with true, when the connection has broken. With a `count` it tells of a target on loan.
+   * Throws an Error with a `code` when that cannot be.
    */
-  openWire(fd: number, onEvent: (hungUp: boolean) => void): Wire;
+  openWire(fd: number, onEvent: (hungUp: boolean, count?: number) => void): Wire;
   /**
    * For the encrypted wires to one server, of TLS 1.2 and above. Trusts `certificates`, texts of any
    * number of PEM certificates each, and with `trustsSystem` those where OpenSSL looks for them; allows
@@ -72,6 +73,12 @@ export interface Addon {
     suites: string,
     ciphers: string,
   ): TlsContext | undefined;
+
+  /**
+   * From here on `count` threads, 64 at the most, receive and write for wires and channels what has
+   * `bytesMin` bytes and more; with 0 this thread does so. 0, -EBUSY while they do, or another -errno.
+   */
+  setDataThreads(count: number, bytesMin: number): number;
 
   /**
    * Maps `byteCount` bytes (a multiple of 2 MiB) of zeroes, aligned to 2 MiB and advised to use huge
@@ -130,6 +137,13 @@ export interface Wire {
    */
   read(target: Uint8Array): number;
   /**
+   * Has a data thread read instead, and says whether it does. Then the target is the thread's until it
+   * is full or the wire is closed: at that, and whenever there is no more for now, `onEvent` tells how
+   * many more bytes have come. A count of 0 or less ends it before, and is what `read` would return.
+   * Until then nothing can be read or written, which is -EBUSY.
+   */
+  lend(target: Uint8Array): boolean;
+  /**
    * Writes from the beginning of `bytes`; with `more`, others follow. When it takes less than all, a
    * mebibyte or more, or -EAGAIN, the rest is to be written at the next event and nothing else before it.
    */
@@ -173,16 +187,23 @@ export interface Channel {
   receive(slot: Uint8Array): number;
   /** Writes the first `byteCount` bytes of `message` as one reply. The count written, or -errno. */
   reply(message: Uint8Array, byteCount: number): number;
-  /** Writes `headerBytes` of `header` and then `byteCount` bytes of `data` from `offset`, at once. */
+  /**
+   * Writes `headerBytes` of `header` and then `byteCount` bytes of `data` from `offset`, at once. A
+   * promise, if data threads write them: until then `data` is theirs.
+   */
   replyRange(
     header: Uint8Array,
     headerBytes: number,
     data: Uint8Array,
     offset: number,
     byteCount: number,
-  ): number;
-  /** Writes `headerBytes` of `header` and then every part (at most 1000), in one writev. */
-  replyVector(header: Uint8Array, headerBytes: number, parts: readonly Uint8Array[]): number;
+  ): number | Promise<number>;
+  /** Writes `headerBytes` of `header` and then every part (at most 1000), as `replyRange` does. */
+  replyVector(
+    header: Uint8Array,
+    headerBytes: number,
+    parts: readonly Uint8Array[],
+  ): number | Promise<number>;
   /**
    * Hands `message` (copied) to this channel's notify thread, which writes it to the kernel: a
    * notification written from the serving thread deadlocks it while a READ of that inode waits.
@@ -194,7 +215,7 @@ export interface Channel {
   pause(): void;
   resume(): void;
   /**
-   * Stops watching and ends the notify thread. Does not close the descriptor, and never waits for the
+   * Stops watching, ends the notify thread and settles the promises of replies. Does not close the descriptor, and never waits for the
    * kernel: a thread that it holds back in a write ends when the kernel lets go of it, and keeps the
    * connection open until then (MNT_FORCE, or /sys/fs/fuse/connections, breaks it). Idempotent.
    */

@@ -7,6 +7,8 @@
 export interface StreamOwner {
   /** Where the next bytes go. Non-empty. May destroy the stream: then nothing goes there. */
   target(): Uint8Array;
+  /** Whether the last target will be filled, since each that follows is what is left of it until then. */
+  readonly keepsTarget: boolean;
   /** The first `byteCount` bytes of the last target have come. Returns whether more are wanted now. */
   received(byteCount: number): boolean;
   /** So many more bytes of what is being sent have gone to the kernel. */

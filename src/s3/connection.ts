@@ -126,6 +126,10 @@ export class Connection implements StreamOwner {
     }
   }
 
+  get keepsTarget(): boolean {
+    return this.#receiver?.direct === true;
+  }
+
   received(byteCount: number): boolean {
     const receiver = this.#receiver;
     if (receiver === undefined) {

@@ -5,6 +5,7 @@
 
 import { getSystemErrorName } from "node:util";
 
+import { assert } from "../base/assert.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { EAGAIN, EPROTO } from "../base/errno.ts";
 import { MIB } from "../base/sizes.ts";
@@ -25,11 +26,13 @@ export class NativeStream implements ByteStream {
   #unsent: Uint8Array[] = [];
   #sendFailure = 0;
   #closed: boolean = false;
+  /** What a data thread has yet to fill of the owner's target. */
+  #lentBytes = 0;
 
   /** Takes a duplicate of the connected socket `fd`. */
   constructor(maker: WireMaker, fd: number, owner: StreamOwner) {
     this.#owner = owner;
-    this.#wire = maker.openWire(fd, (hungUp) => this.#onEvent(hungUp));
+    this.#wire = maker.openWire(fd, (hungUp, count) => this.#onEvent(hungUp, count));
   }
 
   /** Speaks TLS from here on. The stream is destroyed when it rejects, as with the reason of `signal`. */
@@ -83,9 +86,11 @@ export class NativeStream implements ByteStream {
     this.#wire.close();
   }
 
-  #onEvent(hungUp: boolean): void {
+  #onEvent(hungUp: boolean, count: number | undefined): void {
     if (this.#closed) return;
-    if (this.#handshake === undefined) {
+    if (count !== undefined) {
+      this.#takeLent(count);
+    } else if (this.#handshake === undefined) {
       this.#push();
       this.#pull(hungUp || this.#sendFailure < 0);
     } else {
@@ -121,6 +126,10 @@ export class NativeStream implements ByteStream {
     while (!this.#closed) {
       const target = this.#owner.target();
       if (this.#closed) return;
+      if (!isLast && this.#owner.keepsTarget && this.#wire.lend(target)) {
+        this.#lentBytes = target.length;
+        return;
+      }
       const count = this.#wire.read(target);
       if (count > 0) {
         const goesOn = this.#owner.received(count);
@@ -131,6 +140,24 @@ export class NativeStream implements ByteStream {
         return;
       }
     }
+  }
+
+  /** A data thread has filled `count` bytes more, or has stopped short of all. */
+  #takeLent(count: number): void {
+    if (count <= 0) {
+      this.#lentBytes = 0;
+      this.#end(count, false);
+      return;
+    }
+    this.#lentBytes -= count;
+    const goesOn = this.#owner.received(count);
+    if (!goesOn || this.#closed) return;
+    if (this.#lentBytes === 0) {
+      this.#pull(false);
+      return;
+    }
+    const left = this.#owner.target().length;
+    assert(this.#closed || left === this.#lentBytes, "a target that is kept is filled");
   }
 
   #end(result: number, isLast: boolean): void {

@@ -79,9 +79,14 @@ export class ResponseReceiver {
     return this.#reusable;
   }
 
+  /** Whether the body is received straight into its sink. */
+  get direct(): boolean {
+    return this.#state === "direct" || this.#state === "until-close";
+  }
+
   /** Where the next bytes go. Non-empty. Not to be called once `done`. */
   target(): Uint8Array {
-    if (this.#state === "direct" || this.#state === "until-close") {
+    if (this.direct) {
       const target = this.#sinkTarget();
       return target.length > this.#remaining ? target.subarray(0, this.#remaining) : target;
     }

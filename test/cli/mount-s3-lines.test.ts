@@ -104,6 +104,7 @@ describe("each flag of mount-s3", () => {
     expect(new Set(ours)).toEqual(
       new Set([
         "busy-poll",
+        "data-threads",
         "fuse-backend",
         "log-format",
         "no-fetch-ahead",

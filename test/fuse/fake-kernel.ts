@@ -12,6 +12,7 @@ export interface KernelReply {
   readonly body: Buffer;
 }
 
+const EBADF = 9;
 const EAGAIN = 11;
 const ENODEV = 19;
 const HEADER_BYTES = 16;
@@ -22,9 +23,11 @@ export class FakeKernel {
   readonly notifications: Buffer[] = [];
   /** What writing the reply to a request returns; undefined lets it through. */
   refuse: (reply: KernelReply) => number | undefined = () => undefined;
+  /** What must have happened before a reply with data is written, as by a data thread; undefined writes it now. */
+  writesDataAfter: Promise<void> | undefined;
   notifyResult = 0;
   isPaused = false;
-  isClosed = false;
+  isClosed: boolean = false;
   /** What the next receive returns in place of a request. */
   receiveError: number | undefined;
   readonly #requests: Uint8Array[] = [];
@@ -86,9 +89,11 @@ export class FakeKernel {
       receive: (slot) => this.#receive(slot),
       reply: (message, byteCount) => this.#take([message.subarray(0, byteCount)]),
       replyRange: (header, headerBytes, data, offset, byteCount) =>
-        this.#take([header.subarray(0, headerBytes), data.subarray(offset, offset + byteCount)]),
+        this.#takeData(header.subarray(0, headerBytes), [
+          data.subarray(offset, offset + byteCount),
+        ]),
       replyVector: (header, headerBytes, parts) =>
-        this.#take([header.subarray(0, headerBytes), ...parts]),
+        this.#takeData(header.subarray(0, headerBytes), parts),
       notify: async (message) => {
         this.notifications.push(Buffer.from(message));
         return this.notifyResult;
@@ -114,6 +119,12 @@ export class FakeKernel {
     slot.fill(0xee, 0, Math.min(slot.length, request.length + 64));
     slot.set(request);
     return request.length;
+  }
+
+  #takeData(header: Uint8Array, parts: readonly Uint8Array[]): number | Promise<number> {
+    if (this.writesDataAfter === undefined) return this.#take([header, ...parts]);
+    const kept = Buffer.from(header);
+    return this.writesDataAfter.then(() => (this.isClosed ? -EBADF : this.#take([kept, ...parts])));
   }
 
   #take(parts: readonly Uint8Array[]): number {

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 
 import { deferred } from "../../src/base/deferred.ts";
-import { EACCES, EIO, ENOENT } from "../../src/base/errno.ts";
+import { EACCES, EINVAL, EIO, ENOENT } from "../../src/base/errno.ts";
 import { ENTRY_OUT } from "../../src/fuse/abi.ts";
 import { request, u64 } from "./requests.ts";
 import { attributesOf, entryOf, Failure, served, settled } from "./served.ts";
@@ -158,6 +158,55 @@ describe("READ", () => {
     kernel.deliver(request.read({ unique: 8 }, 1, 0, 8));
     expect(reply.released).toBe(1);
     expect(complaints).toEqual([]);
+  });
+
+  describe("whose reply takes its time", () => {
+    function writing() {
+      const reply = lending(bytes);
+      const written = deferred<void>();
+      const all = served({
+        read: () => reply,
+        getattr: () => ({ attributes: attributesOf(1), validMs: 0 }),
+      });
+      all.kernel.writesDataAfter = written.promise;
+      all.kernel.deliver(request.read({ unique: 8 }, 1, 0, 8));
+      return { ...all, reply, written };
+    }
+
+    test("keeps its bytes until then, and others are answered meanwhile", async () => {
+      const { kernel, reply, session, written } = writing();
+      kernel.deliver(request.getattr({ unique: 10, nodeid: 1 }));
+      await settled();
+      expect(kernel.replies.map(({ unique }) => unique)).toEqual([10n]);
+      expect(reply.released).toBe(0);
+      expect(session.gauges.pendingRequests).toBe(1);
+      written.resolve();
+      await settled();
+      expect(kernel.replyTo(8).body).toEqual(bytes);
+      expect(reply.released).toBe(1);
+      expect(session.gauges).toEqual(IDLE);
+    });
+
+    test("is EIO when the kernel does not take it", async () => {
+      const { complaints, kernel, reply, written } = writing();
+      kernel.refuse = ({ errno }) => (errno === 0 ? -EINVAL : undefined);
+      written.resolve();
+      await settled();
+      expect(kernel.replyTo(8).errno).toBe(EIO);
+      expect(reply.released).toBe(1);
+      expect(complaints).toHaveLength(1);
+    });
+
+    test("gives its bytes back when the session ends before", async () => {
+      const { complaints, kernel, reply, session, written } = writing();
+      session.close();
+      written.resolve();
+      await settled();
+      expect(reply.released).toBe(1);
+      expect(kernel.replies).toEqual([]);
+      expect(complaints).toEqual([]);
+      expect(session.gauges).toEqual(IDLE);
+    });
   });
 
   test("with more bytes than were asked for ends the session, and releases", async () => {

@@ -1,4 +1,7 @@
-/** A server that misbehaves while somebody reads: the bytes are right, or there is an error in time. */
+/**
+ * A server that misbehaves while somebody reads: the bytes are right, or there is an error in time. Large
+ * bodies and replies go through data threads here; the scenarios run without.
+ */
 
 import { constants } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -16,7 +19,7 @@ let weather: Weather;
 let count = 0;
 
 beforeAll(async () => {
-  weather = await Weather.start();
+  weather = await Weather.start({ args: ["--data-threads", "2"] });
 });
 
 afterAll(async () => {

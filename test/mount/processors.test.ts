@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { processorsAllowed } from "../../src/mount/processors.ts";
+import { defaultDataThreads, processorsAllowed } from "../../src/mount/processors.ts";
 
 function allowed(files: Readonly<Record<string, string>>): number {
   return processorsAllowed({ readFile: (path) => files[path] }, 8);
@@ -27,4 +27,15 @@ test.each([
       "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
     }),
   ).toBe(count);
+});
+
+test.each([
+  ["none", 0.5, 0, 0],
+  ["none", 3.9, 0, 0],
+  ["one", 4, 1, 1],
+  ["two", 8, 2, 2],
+  ["as many as one thread can keep busy", 64, 3, 4],
+])("of data threads there are %s with %d processors", (_, processors, plain, overTls) => {
+  expect(defaultDataThreads(false, processors)).toBe(plain);
+  expect(defaultDataThreads(true, processors)).toBe(overTls);
 });

@@ -90,7 +90,60 @@ describe("a worker thread with wires", () => {
   });
 });
 
+/** Has data threads wait for sockets to fill targets, and write replies. */
+const LENDING = `
+  const addon = require("node-gyp-build")(${JSON.stringify(ROOT)});
+  if (addon.setDataThreads(2, 1) !== 0) throw new Error("no data threads");
+  const pairs = Array.from({ length: 8 }, () => addon.socketPair());
+  for (const [fd, other] of pairs) {
+    addon.setNonBlocking(fd, true);
+    const wire = addon.openWire(fd, () => {});
+    if (!wire.lend(new Uint8Array(1 << 20))) throw new Error("not lent");
+    require("node:fs").writeSync(other, Buffer.alloc(50_000));
+  }
+  const [ours] = addon.socketPair();
+  addon.setNonBlocking(ours, true);
+  const channel = addon.openChannel({ fd: ours, onReadable() {} });
+  const data = new Uint8Array(40_000);
+  for (let i = 0; i < 8; i++) channel.replyRange(data, 16, data, 0, data.length);
+`;
+
+describe("a worker thread with data threads", () => {
+  test("ends while they are at work", async () => {
+    const worker = new Worker(
+      `${LENDING} require("node:worker_threads").parentPort.postMessage(pairs.length);`,
+      { eval: true },
+    );
+    expect(await once(worker, "message")).toEqual([8]);
+    expect(await worker.terminate()).toBe(1);
+  });
+});
+
 describe("a process", () => {
+  test("ends by itself when its data threads have nothing to do, and may exit while they have", async () => {
+    const idle = `const addon = require("node-gyp-build")(${JSON.stringify(ROOT)}); addon.setDataThreads(2, 1);`;
+    expect(await runScript(idle)).toEqual([0, null]);
+    expect(await runScript(`${LENDING} process.exit(4);`)).toEqual([4, null]);
+    expect(await runScript(`${LENDING} setImmediate(() => { throw "thrown"; });`)).toEqual([
+      1,
+      null,
+    ]);
+  });
+
+  test("waits for a target on loan", async () => {
+    const script = `
+      const addon = require("node-gyp-build")(${JSON.stringify(ROOT)});
+      addon.setDataThreads(1, 1);
+      const [fd, other] = addon.socketPair();
+      addon.setNonBlocking(fd, true);
+      const wire = addon.openWire(fd, (hungUp, count) => { if (count === 3) process.exit(5); });
+      wire.unref();
+      if (!wire.lend(new Uint8Array(3))) process.exit(6);
+      new (require("node:worker_threads").Worker)("setImmediate(() => require('node:fs').writeSync(" + other + ", 'abc'))", { eval: true }).unref();
+    `;
+    expect(await runScript(script)).toEqual([5, null]);
+  });
+
   test("ends by itself once its channels are closed", async () => {
     const script = `${STUCK} channel.close(); notified.then((result) => { if (result !== -125) process.exit(3); });`;
     expect(await runScript(script)).toEqual([0, null]);

@@ -44,6 +44,8 @@ export interface Line {
   readonly peer: Socket;
   /** Resolves at the next event of the wire, with whether it is the last. */
   event(): Promise<boolean>;
+  /** Resolves at the next event of a target on loan, with its count. */
+  loanEvent(): Promise<number>;
 }
 
 export async function openLine(peer: Promise<Socket>, port: number): Promise<Line> {
@@ -52,14 +54,21 @@ export async function openLine(peer: Promise<Socket>, port: number): Promise<Lin
   const handle: unknown = Reflect.get(socket, "_handle");
   const fd = Number(Reflect.get(handle as object, "fd"));
   let next = deferred<boolean>();
-  const wire = addon().openWire(fd, (hungUp) => {
+  let nextOfLoan = deferred<number>();
+  const wire = addon().openWire(fd, (hungUp, count) => {
+    if (count !== undefined) {
+      const due = nextOfLoan;
+      nextOfLoan = deferred<number>();
+      due.resolve(count);
+      return;
+    }
     const due = next;
     next = deferred<boolean>();
     due.resolve(hungUp);
   });
   socket.destroy();
   cleanUps.push(() => wire.close());
-  return { wire, peer: await peer, event: () => next.promise };
+  return { wire, peer: await peer, event: () => next.promise, loanEvent: () => nextOfLoan.promise };
 }
 
 export function keep(socket: Socket): Socket {

@@ -1,6 +1,6 @@
 /** A client with short pauses against a raw server, and a sink that keeps what it gets. */
 
-import { afterEach, beforeEach, describe } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from "vitest";
 
 import { silentLog } from "../../src/base/log.ts";
 import { addon } from "../../src/native/index.ts";
@@ -23,12 +23,19 @@ export function wiresUnderTest(): WireMaker | undefined {
   return wires;
 }
 
-/** The same tests over the addon's sockets and over Node's. */
+/** The same tests over the addon's sockets, of which data threads receive bodies or not, and over Node's. */
 export function describeBoth(what: string, tests: () => void): void {
   describe.each([
-    ["the addon's sockets", addon()],
-    ["Node's sockets", undefined],
-  ])(`${what}, over %s`, (_, maker) => {
+    ["the addon's sockets", addon(), 0],
+    ["the addon's sockets with data threads", addon(), 2],
+    ["Node's sockets", undefined, 0],
+  ])(`${what}, over %s`, (_, maker, dataThreads) => {
+    beforeAll(() => {
+      expect(addon().setDataThreads(dataThreads, 1)).toBe(0);
+    });
+    afterAll(() => {
+      expect(addon().setDataThreads(0, 0)).toBe(0);
+    });
     beforeEach(() => {
       wires = maker;
     });

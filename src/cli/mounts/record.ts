@@ -227,7 +227,7 @@ function removeStale(place: string, uid: number): void {
 }
 
 function flagsToShow(options: MountOptions): readonly string[] {
-  const { busyPollMicros, endpointUrl, metadataTtl, profile, region } = options;
+  const { busyPollMicros, dataThreads, endpointUrl, metadataTtl, profile, region } = options;
   const ttl = metadataTtl.kind === "seconds" ? metadataTtl.seconds : metadataTtl.kind;
   return [
     ...(endpointUrl === undefined ? [] : [`--endpoint-url=${endpointUrl}`]),
@@ -240,6 +240,7 @@ function flagsToShow(options: MountOptions): readonly string[] {
     ...(options.allowRoot ? ["--allow-root"] : []),
     ...(options.autoUnmount ? ["--auto-unmount"] : []),
     ...(busyPollMicros === undefined ? [] : [`--busy-poll=${busyPollMicros}`]),
+    ...(dataThreads === undefined ? [] : [`--data-threads=${dataThreads}`]),
     ...(options.fetchAhead ? [] : ["--no-fetch-ahead"]),
     ...(metadataTtl.kind === "minimal" ? [] : [`--metadata-ttl=${ttl}`]),
   ];
