@@ -64,6 +64,13 @@ export function messageOf(error: unknown): string {
  * Lets `work` run on its own and logs its failure: the only way in which a promise may go
  * unawaited in this code base.
  */
-export function inBackground(log: Log, what: string, work: Promise<unknown>): void {
-  work.catch((error: unknown) => log.error(`${what} failed: ${messageOf(error)}`));
+export function inBackground(
+  log: Log,
+  what: string | (() => string),
+  work: Promise<unknown>,
+): void {
+  work.catch((error: unknown) => {
+    const subject = typeof what === "string" ? what : what();
+    log.error(`${subject} failed: ${messageOf(error)}`);
+  });
 }

@@ -16,6 +16,7 @@
  * whose name was a directory's when last seen is held back to the end.
  */
 
+import { Cancellation } from "../base/cancellation.ts";
 import type { ObjectInfo } from "../s3/index.ts";
 import type { DirectoryInode, FileInode, Inode } from "./inode.ts";
 import { askForPage, isInDoubt, type Page, type PageSource, type Place } from "./listing-page.ts";
@@ -65,8 +66,8 @@ export interface ListingOptions extends PageSource {
 export class DirectoryListing {
   readonly #options: ListingOptions;
   readonly #prefix: string;
-  /** Of the requests under way. Made with the first, and used only if there is one: both take time. */
-  #abort: AbortController | undefined;
+  /** Of the requests under way. */
+  readonly #cancellation = new Cancellation();
   #requests = 0;
   #isClosed: boolean = false;
   readonly #locals: readonly Inode[];
@@ -178,7 +179,7 @@ export class DirectoryListing {
   close(): void {
     this.#pages.close();
     this.#isClosed = true;
-    if (this.#requests > 0) this.#abort?.abort();
+    if (this.#requests > 0) this.#cancellation.abort();
     this.#options.ahead?.cancel();
     this.#page = undefined;
     this.#held = [];
@@ -196,11 +197,10 @@ export class DirectoryListing {
     }
     const { range } = this.#options;
     const request = { ...place, prefix: this.#prefix, keysMax: range?.keysMax };
-    this.#abort ??= new AbortController();
-    if (this.#isClosed) this.#abort.abort();
+    if (this.#isClosed) this.#cancellation.abort();
     this.#requests += 1;
     try {
-      return await askForPage(this.#options, request, this.#abort.signal);
+      return await askForPage(this.#options, request, this.#cancellation);
     } finally {
       this.#requests -= 1;
     }

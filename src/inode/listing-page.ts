@@ -3,6 +3,7 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
  */
 
+import type { CancelSignal } from "../base/cancellation.ts";
 import type { ListPage, ObjectInfo } from "../s3/index.ts";
 import { compareKeys, isValidName } from "./name.ts";
 import type { Store } from "./question.ts";
@@ -64,7 +65,7 @@ interface PageContext {
 export async function askForPage(
   { changeCount, now, onInvalidName, store }: PageSource,
   { behind, keysMax = PAGE_KEYS_MAX, prefix, token }: PageRequest,
-  signal: AbortSignal,
+  signal: CancelSignal,
 ): Promise<Page> {
   const change = changeCount();
   const request = {

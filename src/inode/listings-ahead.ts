@@ -13,6 +13,7 @@
  * `USABLE_MS`), and nothing that this mount has changed is missing from it.
  */
 
+import { Cancellation, type CancelSignal } from "../base/cancellation.ts";
 import { type Log, messageOf } from "../base/log.ts";
 import type { ChangeListener, DirectoryInode } from "./inode.ts";
 import type { Page } from "./listing-page.ts";
@@ -37,7 +38,7 @@ const WALKS_MAX = 16;
 const WEIGHT = 0.3;
 
 /** Asks S3 for the first page of a directory. */
-export type FirstPage = (directory: DirectoryInode, signal: AbortSignal) => Promise<Page>;
+export type FirstPage = (directory: DirectoryInode, signal: CancelSignal) => Promise<Page>;
 
 /** One program that opens directories in the order of the tree. */
 interface TreeWalk {
@@ -65,7 +66,7 @@ class Ahead implements PageAhead, ChangeListener {
   /** The count of local changes when it was asked for. */
   readonly change: number;
   readonly askedAtMs: number;
-  readonly #abort = new AbortController();
+  readonly #cancellation = new Cancellation();
   readonly #answer: Promise<Page | undefined>;
   readonly #onChange: (ahead: Ahead) => void;
   /** What has arrived. */
@@ -86,13 +87,13 @@ class Ahead implements PageAhead, ChangeListener {
     this.change = options.change;
     this.askedAtMs = options.nowMs;
     this.#onChange = options.onChange;
-    this.#answer = ask(directory, this.#abort.signal).then(
+    this.#answer = ask(directory, this.#cancellation).then(
       (page) => {
         this.arrived = page;
         return page;
       },
       (error: unknown) => {
-        if (!this.#abort.signal.aborted) onFailure(error);
+        if (!this.#cancellation.aborted) onFailure(error);
         return undefined;
       },
     );
@@ -116,7 +117,7 @@ class Ahead implements PageAhead, ChangeListener {
   }
 
   cancel(): void {
-    if (this.arrived === undefined) this.#abort.abort();
+    if (this.arrived === undefined) this.#cancellation.abort();
   }
 }
 

@@ -9,6 +9,7 @@
  */
 
 import { assert } from "../base/assert.ts";
+import type { CancelSignal } from "../base/cancellation.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { MIB } from "../base/sizes.ts";
 import {
@@ -159,7 +160,7 @@ class Arena implements BlockPool {
     return this.#pop(use);
   }
 
-  take(use: BlockUse, signal?: AbortSignal): Block | Promise<Block> {
+  take(use: BlockUse, signal?: CancelSignal): Block | Promise<Block> {
     signal?.throwIfAborted();
     if (this.#waiters.size === 0) {
       const block = this.#pop(use);
@@ -236,7 +237,7 @@ class Arena implements BlockPool {
     this.#free.push(...mapped.reverse());
   }
 
-  #enqueue(use: BlockUse, signal: AbortSignal | undefined): Promise<Block> {
+  #enqueue(use: BlockUse, signal: CancelSignal | undefined): Promise<Block> {
     const settled = deferred<Block>();
     const fail = (reason: unknown): void => {
       waiter.leave();

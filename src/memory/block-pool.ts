@@ -6,6 +6,7 @@
  * what is plentiful, and what it took to read ahead is asked back when demand finds nothing.
  */
 
+import type { CancelSignal } from "../base/cancellation.ts";
 import { MIB } from "../base/sizes.ts";
 
 /** The largest request of the kernel (max_pages 256), so that one block answers one request. */
@@ -37,7 +38,7 @@ export interface BlockPool {
    * idle holder first, and waits in line (first come, first served) until a block is given back.
    * Rejects with MemoryError "exhausted" after a time, or with the signal's reason.
    */
-  take(use: BlockUse, signal?: AbortSignal): Block | Promise<Block>;
+  take(use: BlockUse, signal?: CancelSignal): Block | Promise<Block>;
   give(block: Block): void;
   /**
    * Registers somebody who may hold blocks that nobody waits for. `reclaim(wanted)` gives about

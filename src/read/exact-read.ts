@@ -7,12 +7,13 @@
 
 import { assert } from "../base/assert.ts";
 import type { ReadReply } from "../base/attributes.ts";
+import type { CancelSignal } from "../base/cancellation.ts";
 import { BLOCK_BYTES, type Block, type BlockPool } from "../memory/index.ts";
 import type { BodySink } from "../s3/index.ts";
 import type { ReaderOptions } from "./source.ts";
 
 export interface ExactReadOptions {
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   readonly onFailure: (error: unknown) => void;
 }
 

@@ -10,6 +10,7 @@
  */
 
 import { assert } from "../base/assert.ts";
+import { Cancellation } from "../base/cancellation.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { KIB } from "../base/sizes.ts";
 import { BLOCK_BYTES, type Block, SmallBuffer } from "../memory/index.ts";
@@ -56,7 +57,7 @@ export class Part implements BodySink {
   readonly #slots: (Slot | undefined)[];
   /** Of what is let go, how much the pool has back at once: a small buffer may free no block. */
   readonly #blocksPerSlot: number;
-  readonly #abort = new AbortController();
+  readonly #cancellation = new Cancellation();
   #firstWanted = 0;
   #arrivedBytes = 0;
   #waiters: Waiter[] = [];
@@ -102,7 +103,7 @@ export class Part implements BodySink {
     const byteCount = this.end - this.offset;
     const request = { key, etag, offset: this.offset, byteCount, objectBytes, sink: this };
     try {
-      await client.get(request, this.#abort.signal);
+      await client.get(request, this.#cancellation);
       if (this.#failure === undefined && this.#arrivedBytes < byteCount) {
         throw this.#error("bad-response", `${this.#arrivedBytes} of ${byteCount} bytes arrived`);
       }
@@ -141,7 +142,7 @@ export class Part implements BodySink {
     this.#arrivedBytes = 0;
     if (wasSeen) {
       this.#fail(this.#error("corrupted", "bytes that were read failed their checksum"));
-      this.#abort.abort();
+      this.#cancellation.abort();
     }
   }
 
@@ -216,7 +217,7 @@ export class Part implements BodySink {
   /** As `detach`, and fails the reads that wait. */
   cancel(): void {
     this.detach();
-    if (this.#running) this.#abort.abort();
+    if (this.#running) this.#cancellation.abort();
   }
 
   #visibleBytes(): number {
@@ -252,7 +253,7 @@ export class Part implements BodySink {
   }
 
   #abortIfUnused(): void {
-    if (this.#detached && this.#running && this.#pins === 0) this.#abort.abort();
+    if (this.#detached && this.#running && this.#pins === 0) this.#cancellation.abort();
   }
 
   #addPins(from: number, to: number, count: 1 | -1): void {

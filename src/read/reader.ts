@@ -6,10 +6,10 @@
  * runs before it stay for a while, because several threads may read through one handle.
  */
 
-import { setMaxListeners } from "node:events";
 import { assert } from "../base/assert.ts";
 
 import type { ReadReply } from "../base/attributes.ts";
+import { Cancellation } from "../base/cancellation.ts";
 import { MIB } from "../base/sizes.ts";
 import type { Holder } from "../memory/index.ts";
 import { S3Error } from "../s3/index.ts";
@@ -78,7 +78,7 @@ class Reader implements ObjectReader {
   readonly #source: ReaderOptions;
   /** These are there once they are needed: a file that is only held open takes little memory. */
   #speculation: Speculation | undefined;
-  #abort: AbortController | undefined;
+  #cancellation: Cancellation | undefined;
   /** The one that was read last comes first. */
   #streams: Stream[] | undefined;
   /** Of recent exact reads, the latest last. */
@@ -108,9 +108,11 @@ class Reader implements ObjectReader {
     this.#streams = [stream];
     this.#renew();
     this.#fetchingAhead = true;
-    return arrival.finally(() => {
+    const end = (): void => {
       this.#fetchingAhead = false;
-    });
+    };
+    arrival.then(end, end);
+    return arrival;
   }
 
   read(offset: number, byteCount: number): ReadReply | Promise<ReadReply> {
@@ -142,7 +144,7 @@ class Reader implements ObjectReader {
     this.#holder?.end();
     for (const stream of this.#streams ?? []) stream.close();
     this.#streams = undefined;
-    this.#abort?.abort();
+    this.#cancellation?.abort();
   }
 
   /** The run that a read at `offset` belongs to: of two that meet there, the one that is nearer. */
@@ -232,12 +234,8 @@ class Reader implements ObjectReader {
   }
 
   #readExactly(offset: number, byteCount: number): Promise<ReadReply> {
-    if (this.#abort === undefined) {
-      this.#abort = new AbortController();
-      // Every exact read under way listens, and there is no bound to warn of here.
-      setMaxListeners(0, this.#abort.signal);
-    }
-    const { signal } = this.#abort;
+    this.#cancellation ??= new Cancellation();
+    const signal = this.#cancellation;
     const onFailure = (error: unknown): void => this.#distrust(error);
     return readExactly(this.#source, offset, byteCount, { signal, onFailure });
   }

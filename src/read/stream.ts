@@ -215,7 +215,7 @@ export class Stream {
     });
     this.#parts.push(part);
     this.#end = end;
-    inBackground(source.log, `reading ${JSON.stringify(source.key)} ahead`, part.run());
+    inBackground(source.log, () => `reading ${JSON.stringify(source.key)} ahead`, part.run());
     return true;
   }
 

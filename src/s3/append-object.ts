@@ -7,6 +7,7 @@
  * somebody else: only then is the object looked at, and what it ends with is compared.
  */
 
+import type { CancelSignal } from "../base/cancellation.ts";
 import { badAnswer } from "./answer-error.ts";
 import { checksumHeader } from "./checksum.ts";
 import type { DirectCall } from "./direct-path.ts";
@@ -26,7 +27,7 @@ export async function appendObject(
   uploads: Uploads,
   reading: GetDependencies,
   request: AppendRequest,
-  signal?: AbortSignal,
+  signal?: CancelSignal,
 ): Promise<Stored> {
   const { body, checksum, etag, key, offset } = request;
   const { "x-amz-storage-class": _, ...storageHeaders } = uploads.storageHeaders;

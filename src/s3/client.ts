@@ -3,6 +3,7 @@
  * before the first operation.
  */
 
+import type { CancelSignal } from "../base/cancellation.ts";
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
 import { appendObject } from "./append-object.ts";
@@ -189,59 +190,59 @@ class Client implements ObjectClient {
     this.#asksRestoreStatus = endpointUrl === undefined && directoryBucket === undefined;
   }
 
-  head(key: string, signal?: AbortSignal): Promise<ObjectInfo> {
+  head(key: string, signal?: CancelSignal): Promise<ObjectInfo> {
     return this.#retrier.run(() => headObject(this.#path, key, signal), signal);
   }
 
   headStored(
     key: string,
     algorithm: ChecksumAlgorithm | undefined,
-    signal?: AbortSignal,
+    signal?: CancelSignal,
   ): Promise<StoredInfo> {
     const question = { key, algorithm, encryption: this.#encryption };
     return this.#retrier.run(() => headStored(this.#path, question, signal), signal);
   }
 
-  get(request: GetRequest, signal?: AbortSignal): Promise<void> {
+  get(request: GetRequest, signal?: CancelSignal): Promise<void> {
     return getObject(this.#reading, request, signal);
   }
 
-  list(request: ListRequest, signal?: AbortSignal): Promise<ListPage> {
+  list(request: ListRequest, signal?: CancelSignal): Promise<ListPage> {
     return this.#retrier.run(
       () => listObjects(this.#path, request, this.#asksRestoreStatus, signal),
       signal,
     );
   }
 
-  put(request: PutRequest, signal?: AbortSignal): Promise<Stored> {
+  put(request: PutRequest, signal?: CancelSignal): Promise<Stored> {
     return putObject(this.#uploads, request, signal);
   }
 
-  createUpload(request: CreateUploadRequest, signal?: AbortSignal): Promise<string> {
+  createUpload(request: CreateUploadRequest, signal?: CancelSignal): Promise<string> {
     return createUpload(this.#uploads, request, signal);
   }
 
-  uploadPart(request: UploadPartRequest, signal?: AbortSignal): Promise<UploadedPart> {
+  uploadPart(request: UploadPartRequest, signal?: CancelSignal): Promise<UploadedPart> {
     return uploadPart(this.#uploads, request, signal);
   }
 
-  completeUpload(request: CompleteUploadRequest, signal?: AbortSignal): Promise<Stored> {
+  completeUpload(request: CompleteUploadRequest, signal?: CancelSignal): Promise<Stored> {
     return completeUpload(this.#uploads, request, signal);
   }
 
-  abortUpload(key: string, uploadId: string, signal?: AbortSignal): Promise<void> {
+  abortUpload(key: string, uploadId: string, signal?: CancelSignal): Promise<void> {
     return abortUpload(this.#uploads, key, uploadId, signal);
   }
 
-  delete(key: string, signal?: AbortSignal): Promise<void> {
+  delete(key: string, signal?: CancelSignal): Promise<void> {
     return deleteObject(this.#uploads, key, signal);
   }
 
-  append(request: AppendRequest, signal?: AbortSignal): Promise<Stored> {
+  append(request: AppendRequest, signal?: CancelSignal): Promise<Stored> {
     return appendObject(this.#uploads, this.#reading, request, signal);
   }
 
-  rename(request: RenameRequest, signal?: AbortSignal): Promise<void> {
+  rename(request: RenameRequest, signal?: CancelSignal): Promise<void> {
     return renameObject(this.#path, this.#retrier, request, signal);
   }
 
@@ -249,7 +250,7 @@ class Client implements ObjectClient {
     this.#transport.close();
   }
 
-  async #exists(key: string, signal?: AbortSignal): Promise<boolean> {
+  async #exists(key: string, signal?: CancelSignal): Promise<boolean> {
     try {
       await this.head(key, signal);
       return true;

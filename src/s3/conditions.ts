@@ -4,6 +4,7 @@
  * answer. What the server knows is found out once and remembered.
  */
 
+import type { CancelSignal } from "../base/cancellation.ts";
 import type { Log } from "../base/log.ts";
 import { S3Error } from "./error.ts";
 
@@ -15,11 +16,11 @@ export interface Condition {
 }
 
 export class Conditions {
-  readonly #exists: (key: string, signal?: AbortSignal) => Promise<boolean>;
+  readonly #exists: (key: string, signal?: CancelSignal) => Promise<boolean>;
   readonly #log: Log;
   #isNoneMatchKnown: boolean = true;
 
-  constructor(exists: (key: string, signal?: AbortSignal) => Promise<boolean>, log: Log) {
+  constructor(exists: (key: string, signal?: CancelSignal) => Promise<boolean>, log: Log) {
     this.#exists = exists;
     this.#log = log;
   }
@@ -28,7 +29,7 @@ export class Conditions {
   async run<T>(
     condition: Condition,
     store: (headers: Readonly<Record<string, string>>) => Promise<T>,
-    signal?: AbortSignal,
+    signal?: CancelSignal,
   ): Promise<T> {
     const asksForNone = condition.ifNoneMatch !== undefined;
     if (asksForNone && !this.#isNoneMatchKnown) return this.#askFirst(condition, store, signal);
@@ -51,7 +52,7 @@ export class Conditions {
   async #askFirst<T>(
     { key }: Condition,
     store: (headers: Readonly<Record<string, string>>) => Promise<T>,
-    signal: AbortSignal | undefined,
+    signal: CancelSignal | undefined,
   ): Promise<T> {
     if (!(await this.#exists(key, signal))) return await store({});
     const message = "there is such an object already";

@@ -6,6 +6,7 @@
 
 import { setMaxListeners } from "node:events";
 
+import type { CancelSignal } from "../base/cancellation.ts";
 import { inBackground, type Log, messageOf } from "../base/log.ts";
 import { Connection, type ConnectionEvents, type Exchange } from "./connection.ts";
 import { ConnectTimeoutError, Dialer, type Route } from "./dial.ts";
@@ -46,8 +47,6 @@ export class ConnectionPool {
   readonly #connections: Set<Connection> = new Set();
   readonly #idle: Connection[] = [];
   readonly #waiting: Waiting[] = [];
-  /** What each signal would abort: one listener serves all requests of a reader. */
-  readonly #abortable = new WeakMap<AbortSignal, Set<Waiting>>();
   readonly #wire: Log;
   #dialing = 0;
 
@@ -69,29 +68,31 @@ export class ConnectionPool {
   }
 
   /** Sends `request`. Rejects with an S3Error; with kind "aborted" as soon as `signal` aborts. */
-  send(request: TransportRequest, signal?: AbortSignal): Promise<TransportResponse> {
+  send(request: TransportRequest, signal?: CancelSignal): Promise<TransportResponse> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true || this.#closing.signal.aborted) {
         reject(abortedError(request));
         return;
       }
-      const fellows = signal === undefined ? undefined : this.#abortableBy(signal);
+      const onAbort = (): void => this.#abort(exchange);
       const exchange: Waiting = {
         request,
         head: this.#encodeHead(request),
         resends: 0,
         carrier: undefined,
         succeed: (response) => {
-          fellows?.delete(exchange);
+          signal?.removeEventListener("abort", onAbort);
           resolve(response);
         },
         fail: (error, stale) => {
           if (stale && request.once !== true && this.#resend(exchange)) return;
-          fellows?.delete(exchange);
+          signal?.removeEventListener("abort", onAbort);
           reject(error);
         },
       };
-      fellows?.add(exchange);
+      // Any number may listen to one signal, which is no leak.
+      if (signal instanceof AbortSignal) setMaxListeners(0, signal);
+      signal?.addEventListener("abort", onAbort, { once: true });
       this.#dispatch(exchange);
     });
   }
@@ -130,20 +131,6 @@ export class ConnectionPool {
   #start(connection: Connection, exchange: Waiting): void {
     exchange.carrier = connection;
     connection.start(exchange);
-  }
-
-  #abortableBy(signal: AbortSignal): Set<Waiting> {
-    const known = this.#abortable.get(signal);
-    if (known !== undefined) return known;
-    const exchanges = new Set<Waiting>();
-    const onAbort = (): void => {
-      for (const exchange of exchanges) this.#abort(exchange);
-    };
-    // Every pool may listen, which is no leak.
-    setMaxListeners(0, signal);
-    signal.addEventListener("abort", onAbort, { once: true });
-    this.#abortable.set(signal, exchanges);
-    return exchanges;
   }
 
   #abort(exchange: Waiting): void {

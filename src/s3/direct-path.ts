@@ -5,6 +5,7 @@
  * itself: a wrong clock, and credentials that have just expired.
  */
 
+import type { CancelSignal } from "../base/cancellation.ts";
 import { errorOfAnswer, type OperationName } from "./answer-error.ts";
 import type { CachedCredentials } from "./credentials.ts";
 import { S3Error } from "./error.ts";
@@ -67,7 +68,7 @@ export class DirectPath {
   }
 
   /** Resolves with an answer of status 2xx; rejects with an S3Error otherwise. */
-  async send(call: DirectCall, signal?: AbortSignal): Promise<TransportResponse> {
+  async send(call: DirectCall, signal?: CancelSignal): Promise<TransportResponse> {
     const held = this.#options.credentials?.get();
     // A request that need not wait is with the kernel when this returns.
     const credentials = held instanceof Promise ? await held : held;
@@ -96,7 +97,7 @@ export class DirectPath {
     resolved: Resolved,
     call: DirectCall,
     credentials: Credentials | undefined,
-    signal: AbortSignal | undefined,
+    signal: CancelSignal | undefined,
   ): Promise<TransportResponse> {
     const { target } = resolved;
     const path = pathOf(call, target);
@@ -151,8 +152,14 @@ export class DirectPath {
     signedHeaders: DirectCall["signedHeaders"],
   ): Record<string, string> {
     if (signedHeaders === undefined && !this.#hasCommonHeaders) return headers;
-    const all = Object.entries({ ...headers, ...this.#options.commonHeaders, ...signedHeaders });
-    return Object.fromEntries(all.sort(([one], [other]) => (one < other ? -1 : 1)));
+    const all: Record<string, string> = {
+      ...headers,
+      ...this.#options.commonHeaders,
+      ...signedHeaders,
+    };
+    const sorted: Record<string, string> = {};
+    for (const name of Object.keys(all).sort(byName)) sorted[name] = all[name] ?? "";
+    return sorted;
   }
 
   async #resolve(): Promise<Resolved> {
@@ -185,6 +192,10 @@ export class DirectPath {
     this.#clockOffsetMs = offsetMs;
     return true;
   }
+}
+
+function byName(one: string, other: string): number {
+  return one < other ? -1 : 1;
 }
 
 function withoutCredentials(

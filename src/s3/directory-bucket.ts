@@ -6,6 +6,7 @@
  */
 
 import { randomUUID } from "node:crypto";
+import type { CancelSignal } from "../base/cancellation.ts";
 import { badAnswer } from "./answer-error.ts";
 import type { CredentialsProvider } from "./credentials.ts";
 import type { DirectCall, DirectPath } from "./direct-path.ts";
@@ -86,7 +87,7 @@ export async function renameObject(
   path: DirectPath,
   retrier: Retrier,
   request: RenameRequest,
-  signal?: AbortSignal,
+  signal?: CancelSignal,
 ): Promise<void> {
   const { from, ifNoneMatch, to } = request;
   const call: DirectCall = {

@@ -5,6 +5,7 @@
  * version (If-Match). A connection that made progress does not count as a failed attempt, within limits.
  */
 
+import type { CancelSignal } from "../base/cancellation.ts";
 import { badAnswer } from "./answer-error.ts";
 import { announcedChecksum, CheckedSink, type Checksums } from "./body-check.ts";
 import type { DirectPath } from "./direct-path.ts";
@@ -26,7 +27,7 @@ export interface GetDependencies {
 export async function getObject(
   dependencies: GetDependencies,
   request: GetRequest,
-  signal?: AbortSignal,
+  signal?: CancelSignal,
 ): Promise<void> {
   const { retrier } = dependencies;
   const sink = new CheckedSink(request.sink);
@@ -54,7 +55,7 @@ function receive(
   { checksums, path }: GetDependencies,
   request: GetRequest,
   sink: CheckedSink,
-  signal: AbortSignal | undefined,
+  signal: CancelSignal | undefined,
 ): Promise<unknown> {
   const { byteCount, etag, key, objectBytes, offset } = request;
   const from = offset + sink.byteCount;

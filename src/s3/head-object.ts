@@ -1,5 +1,6 @@
 /** HeadObject: what S3 says of one object, from the headers of an answer without a body. */
 
+import type { CancelSignal } from "../base/cancellation.ts";
 import { badAnswer } from "./answer-error.ts";
 import { type ChecksumAlgorithm, toldChecksum } from "./checksum.ts";
 import type { DirectPath } from "./direct-path.ts";
@@ -12,7 +13,7 @@ const CALL = { operation: "HeadObject", method: "HEAD" } as const;
 export async function headObject(
   path: DirectPath,
   key: string,
-  signal?: AbortSignal,
+  signal?: CancelSignal,
 ): Promise<ObjectInfo> {
   const call = { ...CALL, key };
   const { headers, status } = await path.send(call, signal);
@@ -30,7 +31,7 @@ export interface StoredQuestion {
 export async function headStored(
   path: DirectPath,
   { algorithm, encryption, key }: StoredQuestion,
-  signal?: AbortSignal,
+  signal?: CancelSignal,
 ): Promise<StoredInfo> {
   const call = { ...CALL, key, signedHeaders: { "x-amz-checksum-mode": "ENABLED" } };
   const { headers, status } = await path.send(call, signal);

@@ -5,6 +5,7 @@
  */
 
 import { isAscii } from "node:buffer";
+import type { CancelSignal } from "../base/cancellation.ts";
 import { ownText } from "../base/own-text.ts";
 import { badAnswer } from "./answer-error.ts";
 import type { DirectCall, DirectPath } from "./direct-path.ts";
@@ -29,7 +30,7 @@ export async function listObjects(
   path: DirectPath,
   request: ListRequest,
   restoreStatus: boolean,
-  signal?: AbortSignal,
+  signal?: CancelSignal,
 ): Promise<ListPage> {
   const query: Record<string, string> = {
     "encoding-type": "url",

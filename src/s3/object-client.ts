@@ -6,6 +6,7 @@
  * Keys are whole keys: a mount's prefix is applied above.
  */
 
+import type { CancelSignal } from "../base/cancellation.ts";
 import type { Checksum, ChecksumAlgorithm } from "./checksum.ts";
 
 /** What S3 says of an object. */
@@ -161,28 +162,28 @@ export interface RenameRequest {
 }
 
 export interface ObjectClient {
-  head(key: string, signal?: AbortSignal): Promise<ObjectInfo>;
+  head(key: string, signal?: CancelSignal): Promise<ObjectInfo>;
   /** What is stored, with its checksum: by `algorithm`, or by whichever it has. */
   headStored(
     key: string,
     algorithm: ChecksumAlgorithm | undefined,
-    signal?: AbortSignal,
+    signal?: CancelSignal,
   ): Promise<StoredInfo>;
   /** Resolves when the last byte is in the sink. A body that breaks off or stalls is resumed. */
-  get(request: GetRequest, signal?: AbortSignal): Promise<void>;
-  list(request: ListRequest, signal?: AbortSignal): Promise<ListPage>;
-  put(request: PutRequest, signal?: AbortSignal): Promise<Stored>;
+  get(request: GetRequest, signal?: CancelSignal): Promise<void>;
+  list(request: ListRequest, signal?: CancelSignal): Promise<ListPage>;
+  put(request: PutRequest, signal?: CancelSignal): Promise<Stored>;
   /** Resolves with the upload's id. */
-  createUpload(request: CreateUploadRequest, signal?: AbortSignal): Promise<string>;
-  uploadPart(request: UploadPartRequest, signal?: AbortSignal): Promise<UploadedPart>;
-  completeUpload(request: CompleteUploadRequest, signal?: AbortSignal): Promise<Stored>;
+  createUpload(request: CreateUploadRequest, signal?: CancelSignal): Promise<string>;
+  uploadPart(request: UploadPartRequest, signal?: CancelSignal): Promise<UploadedPart>;
+  completeUpload(request: CompleteUploadRequest, signal?: CancelSignal): Promise<Stored>;
   /** Succeeds also when the upload is gone already. */
-  abortUpload(key: string, uploadId: string, signal?: AbortSignal): Promise<void>;
-  delete(key: string, signal?: AbortSignal): Promise<void>;
+  abortUpload(key: string, uploadId: string, signal?: CancelSignal): Promise<void>;
+  delete(key: string, signal?: CancelSignal): Promise<void>;
   /** Once and in one step, whatever is lost on the way. For directory buckets only. */
-  append(request: AppendRequest, signal?: AbortSignal): Promise<Stored>;
+  append(request: AppendRequest, signal?: CancelSignal): Promise<Stored>;
   /** In one step. For directory buckets only. */
-  rename(request: RenameRequest, signal?: AbortSignal): Promise<void>;
+  rename(request: RenameRequest, signal?: CancelSignal): Promise<void>;
   /** Closes every connection; what is in flight fails with kind "aborted". */
   close(): void;
 }

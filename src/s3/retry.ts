@@ -8,6 +8,7 @@
  */
 
 import type { RetryErrorInfo, RetryStrategyV2, RetryToken } from "@smithy/types";
+import type { CancelSignal } from "../base/cancellation.ts";
 import { type Log, messageOf, silentLog } from "../base/log.ts";
 import { RateLimit } from "../base/rate-limit.ts";
 import { S3Error, type S3ErrorKind } from "./error.ts";
@@ -34,7 +35,7 @@ export interface RetryClock {
   now(): number;
   random(): number;
   /** Resolves after `delayMs`; rejects with the reason of `signal` as soon as it aborts. */
-  sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
+  sleep(delayMs: number, signal?: CancelSignal): Promise<void>;
 }
 
 export const systemClock: RetryClock = {
@@ -132,7 +133,7 @@ export class Retrier {
   }
 
   /** Waits after a failed attempt, or throws: `error` when there shall be no other, or "aborted". */
-  async pause(attempts: Attempts, error: unknown, signal?: AbortSignal): Promise<void> {
+  async pause(attempts: Attempts, error: unknown, signal?: CancelSignal): Promise<void> {
     if (!isRetryable(error)) throw error;
     const delayMs = attempts.failed(error instanceof S3Error ? error.retryAfterMs : 0);
     if (delayMs === undefined) throw error;
@@ -159,7 +160,7 @@ export class Retrier {
   }
 
   /** Runs `attempt` until it succeeds or retrying ends. */
-  async run<T>(attempt: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async run<T>(attempt: () => Promise<T>, signal?: CancelSignal): Promise<T> {
     const attempts = this.attempts();
     for (;;) {
       try {

@@ -3,6 +3,7 @@
  * they are given and knows nothing of S3 but its error class.
  */
 
+import type { CancelSignal } from "../base/cancellation.ts";
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
 import { ConnectionPool } from "./connection-pool.ts";
@@ -58,7 +59,7 @@ export class Transport {
   }
 
   /** Resolves with whatever the server answers. Rejects with an S3Error, without having retried. */
-  send(request: TransportRequest, signal?: AbortSignal): Promise<TransportResponse> {
+  send(request: TransportRequest, signal?: CancelSignal): Promise<TransportResponse> {
     if (this.#closed) {
       return Promise.reject(requestError(request, "aborted", "the client is closed"));
     }

@@ -1,5 +1,6 @@
 /** What changes the bucket, bodies as the caller's blocks. */
 
+import type { CancelSignal } from "../base/cancellation.ts";
 import { inBackground, type Log, messageOf } from "../base/log.ts";
 import { badAnswer, errorOfAnswer, type OperationName } from "./answer-error.ts";
 import { checksumHeader } from "./checksum.ts";
@@ -37,7 +38,7 @@ export interface Uploads {
 export async function putObject(
   uploads: Uploads,
   request: PutRequest,
-  signal?: AbortSignal,
+  signal?: CancelSignal,
 ): Promise<Stored> {
   const { body, checksum, contentType, key } = request;
   const signedHeaders = { ...uploads.storageHeaders, ...checksumHeader(checksum) };
@@ -57,7 +58,7 @@ export async function putObject(
 export async function createUpload(
   uploads: Uploads,
   request: CreateUploadRequest,
-  signal?: AbortSignal,
+  signal?: CancelSignal,
 ): Promise<string> {
   const { checksumAlgorithm, contentType, key } = request;
   const signedHeaders: Record<string, string> = { ...uploads.storageHeaders };
@@ -90,7 +91,7 @@ export async function createUpload(
 async function create(
   { log, path, retrier }: Uploads,
   call: DirectCall,
-  signal: AbortSignal | undefined,
+  signal: CancelSignal | undefined,
 ): Promise<TransportResponse> {
   let isReplyLost = false;
   const attempt = async (): Promise<TransportResponse> => {
@@ -116,7 +117,7 @@ const LOST_REPLIES: ReadonlySet<S3ErrorKind> = new Set(["network", "timeout"]);
 export async function uploadPart(
   uploads: Uploads,
   request: UploadPartRequest,
-  signal?: AbortSignal,
+  signal?: CancelSignal,
 ): Promise<UploadedPart> {
   const { body, checksum, key, partNumber, uploadId } = request;
   const query = { partNumber: String(partNumber), uploadId };
@@ -137,7 +138,7 @@ export async function uploadPart(
 async function send(
   { path, retrier }: Uploads,
   call: DirectCall,
-  signal: AbortSignal | undefined,
+  signal: CancelSignal | undefined,
 ): Promise<{ readonly etag: string; readonly headers: Headers }> {
   const { headers } = await retrier.run(() => path.send(call, signal), signal);
   const etag = headers["etag"];
@@ -148,7 +149,7 @@ async function send(
 export async function completeUpload(
   uploads: Uploads,
   request: CompleteUploadRequest,
-  signal?: AbortSignal,
+  signal?: CancelSignal,
 ): Promise<Stored> {
   const { checksum, key, parts, uploadId } = request;
   const objectBytes = parts.reduce((total, part) => total + part.sizeBytes, 0);
@@ -204,7 +205,7 @@ export async function abortUpload(
   { path, retrier, unconfirmed }: Uploads,
   key: string,
   uploadId: string,
-  signal?: AbortSignal,
+  signal?: CancelSignal,
 ): Promise<void> {
   unconfirmed.end(uploadId);
   const operation = "AbortMultipartUpload";
@@ -219,7 +220,7 @@ export async function abortUpload(
 export async function deleteObject(
   { path, retrier }: Uploads,
   key: string,
-  signal?: AbortSignal,
+  signal?: CancelSignal,
 ): Promise<void> {
   const call = { operation: "DeleteObject", key, method: "DELETE" } as const;
   await retrier.run(() => path.send(call, signal), signal);

@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
+import type { CancelSignal } from "../../src/base/cancellation.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { type DirectoryInode, type Store, Superblock } from "../../src/inode/index.ts";
 import { compareKeys } from "../../src/inode/name.ts";
@@ -128,7 +129,7 @@ test("a listing that is closed gives up the request under way, and aborts nothin
   const bucket = new MemoryBucket();
   for (const key of ["a", "b", "c"]) bucket.store(key);
   bucket.pageKeysMax = 1;
-  const signals: (AbortSignal | undefined)[] = [];
+  const signals: (CancelSignal | undefined)[] = [];
   const list: Store["list"] = (request, signal) => {
     signals.push(signal);
     return bucket.list(request);
