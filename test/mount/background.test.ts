@@ -3,34 +3,17 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { BucketView, clientOf } from "../rigs/bucket-view.ts";
+import { afterEach, expect, test } from "vitest";
 import { run, succeed } from "../rigs/child.ts";
 import { environmentFor, mountCommand } from "../rigs/mount-process.ts";
-import { SandboxProcess } from "../rigs/sandbox-process.ts";
-import { Scratch } from "../rigs/scratch.ts";
+import { startGround } from "./ground.ts";
 
-let scratch: Scratch;
-let sandbox: SandboxProcess;
-let bucket: BucketView;
-
-beforeAll(async () => {
-  scratch = new Scratch();
-  sandbox = await SandboxProcess.start();
-  bucket = new BucketView(clientOf(sandbox.endpoint), "test-bucket");
-  await bucket.create();
-  await bucket.put("photos/cat", "meow");
-});
+const { scratch, sandbox, bucket } = await startGround({ "photos/cat": "meow" });
 
 // Every test unmounts what it mounts, so nothing may run between tests.
 afterEach(async () => {
   await expect.poll(() => scratch.processes()).toEqual([]);
   expect(scratch.mounts()).toEqual([]);
-});
-
-afterAll(async () => {
-  await sandbox.stop();
-  await scratch.close();
 });
 
 /** Mounts as a person does, and returns what was printed. */

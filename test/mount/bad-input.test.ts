@@ -8,32 +8,18 @@ import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server as HttpServer } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { freePort } from "../../bench/servers/free-port.ts";
-import { BucketView, clientOf } from "../rigs/bucket-view.ts";
 import { run } from "../rigs/child.ts";
 import { expectRefusal, type Refusal } from "../rigs/command-run.ts";
 import { environmentFor, MountProcess, mountCommand } from "../rigs/mount-process.ts";
 import { commandLine, repository } from "../rigs/paths.ts";
 import { testAsRoot } from "../rigs/root.ts";
-import { SandboxProcess } from "../rigs/sandbox-process.ts";
-import { Scratch } from "../rigs/scratch.ts";
+import { startGround } from "./ground.ts";
 
 const BUCKET = "test-bucket";
 
-let scratch: Scratch;
-let sandbox: SandboxProcess;
-
-beforeAll(async () => {
-  scratch = new Scratch();
-  sandbox = await SandboxProcess.start();
-  await new BucketView(clientOf(sandbox.endpoint), BUCKET).create();
-});
-
-afterAll(async () => {
-  await sandbox.stop();
-  await scratch.close();
-});
+const { scratch, sandbox } = await startGround({}, BUCKET);
 
 interface Attempt {
   readonly bucket?: string;

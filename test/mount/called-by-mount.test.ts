@@ -7,13 +7,11 @@ import { rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
-import { BucketView, clientOf } from "../rigs/bucket-view.ts";
 import { run, succeed } from "../rigs/child.ts";
 import { environmentFor } from "../rigs/mount-process.ts";
 import { commandLine } from "../rigs/paths.ts";
 import { testAsRoot } from "../rigs/root.ts";
-import { SandboxProcess } from "../rigs/sandbox-process.ts";
-import { Scratch } from "../rigs/scratch.ts";
+import { startGround } from "./ground.ts";
 
 const BUCKET = "test-bucket";
 const TYPE = `mount-s3-ts-test-${process.pid}`;
@@ -21,23 +19,14 @@ const HELPER = `/sbin/mount.${TYPE}`;
 
 const rootTest = testAsRoot("mount(8)");
 
-let scratch: Scratch;
-let sandbox: SandboxProcess;
-let bucket: BucketView;
+const { scratch, sandbox, bucket } = await startGround({ "a, b/file": "content" }, BUCKET);
 
 beforeAll(async () => {
-  scratch = new Scratch();
-  sandbox = await SandboxProcess.start();
-  bucket = new BucketView(clientOf(sandbox.endpoint), BUCKET);
-  await bucket.create();
-  await bucket.put("a, b/file", "content");
   symlinkSync(commandLine, HELPER);
 });
 
 afterAll(async () => {
   rmSync(HELPER, { force: true });
-  await sandbox.stop();
-  await scratch.close();
 });
 
 function options(more: string): string {

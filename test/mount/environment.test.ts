@@ -2,31 +2,17 @@
 
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { urlFrom } from "../../src/mount/environment.ts";
-import { BucketView, clientOf } from "../rigs/bucket-view.ts";
 import { run, succeed } from "../rigs/child.ts";
 import { expectRefusal } from "../rigs/command-run.ts";
 import { environmentFor, MountProcess, mountCommand } from "../rigs/mount-process.ts";
 import { testAsRoot } from "../rigs/root.ts";
-import { SandboxProcess } from "../rigs/sandbox-process.ts";
-import { Scratch } from "../rigs/scratch.ts";
+import { startGround } from "./ground.ts";
 
 const BUCKET = "test-bucket";
 
-let scratch: Scratch;
-let sandbox: SandboxProcess;
-
-beforeAll(async () => {
-  scratch = new Scratch();
-  sandbox = await SandboxProcess.start();
-  await new BucketView(clientOf(sandbox.endpoint), BUCKET).create();
-});
-
-afterAll(async () => {
-  await sandbox.stop();
-  await scratch.close();
-});
+const { scratch, sandbox } = await startGround({}, BUCKET);
 
 testAsRoot("the kernel's control of connections")(
   "the kernel keeps as many requests in the background as it is told",

@@ -3,37 +3,20 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { BucketView, clientOf } from "../rigs/bucket-view.ts";
+import { afterEach, describe, expect, test } from "vitest";
 import { Child, run } from "../rigs/child.ts";
 import { expectRefusal } from "../rigs/command-run.ts";
 import { environmentFor, mountCommand } from "../rigs/mount-process.ts";
-import { SandboxProcess } from "../rigs/sandbox-process.ts";
-import { Scratch } from "../rigs/scratch.ts";
+import { startGround } from "./ground.ts";
 
-const EXIT_TIMEOUT_MS = 15_000;
+const EXIT_TIMEOUT_MS = 30_000;
 
-let scratch: Scratch;
-let sandbox: SandboxProcess;
-let bucket: BucketView;
-
-beforeAll(async () => {
-  scratch = new Scratch();
-  sandbox = await SandboxProcess.start();
-  bucket = new BucketView(clientOf(sandbox.endpoint), "test-bucket");
-  await bucket.create();
-  await bucket.put("weights", "0.5 0.25");
-});
+const { scratch, sandbox, bucket } = await startGround({ weights: "0.5 0.25" });
 
 // Nothing may remain of any run, and no test cleans up: that is the command's work.
 afterEach(() => {
   expect(scratch.processes()).toEqual([]);
   expect(scratch.mounts()).toEqual([]);
-});
-
-afterAll(async () => {
-  await sandbox.stop();
-  await scratch.close();
 });
 
 /** The words after `node`; `$0` of a script is the directory. */

@@ -3,18 +3,16 @@
 import { mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { type FileHandle, open, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { ESTALE } from "../../src/base/errno.ts";
 import { MIB } from "../../src/base/sizes.ts";
-import { BucketView, clientOf } from "../rigs/bucket-view.ts";
-import { pattern, sha256 } from "../rigs/bytes.ts";
+import { expectBytes, pattern } from "../rigs/bytes.ts";
 import { Child, run, succeed } from "../rigs/child.ts";
 import { expectRefusal } from "../rigs/command-run.ts";
 import { environmentFor, MountProcess, mountCommand } from "../rigs/mount-process.ts";
 import { commandLine, repository } from "../rigs/paths.ts";
 import { testAsRoot } from "../rigs/root.ts";
-import { SandboxProcess } from "../rigs/sandbox-process.ts";
-import { Scratch } from "../rigs/scratch.ts";
+import { startGround } from "./ground.ts";
 
 const BACKEND = "--fuse-backend=fuse-native";
 const EXIT_TIMEOUT_MS = 20_000;
@@ -24,28 +22,12 @@ const rootTest = testAsRoot(
   "machines without libfuse 2, and directories that only root mounts over",
 );
 
-let scratch: Scratch;
-let sandbox: SandboxProcess;
-let bucket: BucketView;
-
-beforeAll(async () => {
-  scratch = new Scratch();
-  sandbox = await SandboxProcess.start();
-  bucket = new BucketView(clientOf(sandbox.endpoint), "test-bucket");
-  await bucket.create();
-  await bucket.put("photos/cat", "meow");
-  await bucket.put("large", LARGE);
-});
+const { scratch, sandbox, bucket } = await startGround({ "photos/cat": "meow", large: LARGE });
 
 // Every test unmounts what it mounts, so nothing may run between tests.
 afterEach(async () => {
   await expect.poll(() => scratch.processes()).toEqual([]);
   expect(scratch.mounts()).toEqual([]);
-});
-
-afterAll(async () => {
-  await sandbox.stop();
-  await scratch.close();
 });
 
 function request(directory: string, args: readonly string[] = []) {
@@ -95,8 +77,8 @@ test("what is read and written by many at once arrives whole", async () => {
     numbers.map(async (number) => {
       const path = join(mount.directory, `many-${number}`);
       await writeFile(path, LARGE.subarray(number, number + 6 * MIB));
-      expect(sha256(await readFile(path))).toBe(sha256(LARGE.subarray(number, number + 6 * MIB)));
-      expect(sha256(await readFile(join(mount.directory, "large")))).toBe(sha256(LARGE));
+      expectBytes(await readFile(path), LARGE.subarray(number, number + 6 * MIB));
+      expectBytes(await readFile(join(mount.directory, "large")), LARGE);
     }),
   );
   await mount.stop();
@@ -113,7 +95,7 @@ test("two versions of one object are never mixed, though libfuse takes them for 
   await bucket.put("replaced", after);
   // Longer than what was seen of the old one may be believed.
   await expect.poll(async () => (await stat(path)).size).toBe(after.length);
-  expect(sha256(await readFile(path))).toBe(sha256(after));
+  expectBytes(await readFile(path), after);
   const rest: Buffer[] = [];
   const outcome = await readOn(old, rest).catch((error: NodeJS.ErrnoException) => error.errno);
   expect(outcome).toBe(-ESTALE);
@@ -155,7 +137,7 @@ test("a mount that is detached serves whoever has a file open, to the end", asyn
   await succeed("umount", ["-l", mount.directory]);
   await file.write(LARGE, 0, LARGE.length, 0);
   await file.close();
-  expect(sha256((await bucket.get("detached")) ?? Buffer.alloc(0))).toBe(sha256(LARGE));
+  expectBytes(await bucket.get("detached"), LARGE);
   expect((await mount.child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
   await bucket.delete("detached");
 });
@@ -163,9 +145,9 @@ test("a mount that is detached serves whoever has a file open, to the end", asyn
 test("without the addon, everything goes its way", async () => {
   const empty = scratch.makeDirectory("no-prebuilds");
   const mount = await mountInForeground([], { MOUNT_S3_TS_PREBUILD: empty });
-  expect(sha256(await readFile(join(mount.directory, "large")))).toBe(sha256(LARGE));
+  expectBytes(await readFile(join(mount.directory, "large")), LARGE);
   await writeFile(join(mount.directory, "written"), LARGE);
-  expect(sha256((await bucket.get("written")) ?? Buffer.alloc(0))).toBe(sha256(LARGE));
+  expectBytes(await bucket.get("written"), LARGE);
   await mount.stop();
   await bucket.delete("written");
 });

@@ -3,41 +3,23 @@
 import { readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { BucketView, clientOf } from "../rigs/bucket-view.ts";
+import { afterEach, describe, expect, test } from "vitest";
 import { Child, type Finished, run, succeed } from "../rigs/child.ts";
 import { environmentFor, MountProcess, mountCommand } from "../rigs/mount-process.ts";
 import { commandLine } from "../rigs/paths.ts";
 import { FOR_OTHERS, isRoot } from "../rigs/root.ts";
-import { SandboxProcess } from "../rigs/sandbox-process.ts";
-import { Scratch } from "../rigs/scratch.ts";
+import { startGround } from "./ground.ts";
 
 const BUCKET = "test-bucket";
 const EXIT_TIMEOUT_MS = 20_000;
 
-let scratch: Scratch;
+const { scratch, sandbox, bucket } = await startGround({ "photos/cat": "meow" }, BUCKET);
 /** Where programs of this user keep what they know of their mounts. */
-let records: string;
-let sandbox: SandboxProcess;
-let bucket: BucketView;
-
-beforeAll(async () => {
-  scratch = new Scratch();
-  records = join(isRoot ? "/run" : scratch.makeDirectory("runtime"), "mount-s3-ts");
-  sandbox = await SandboxProcess.start();
-  bucket = new BucketView(clientOf(sandbox.endpoint), BUCKET);
-  await bucket.create();
-  await bucket.put("photos/cat", "meow");
-});
+const records = join(isRoot ? "/run" : scratch.makeDirectory("runtime"), "mount-s3-ts");
 
 afterEach(async () => {
   await expect.poll(() => scratch.processes()).toEqual([]);
   expect(scratch.mounts()).toEqual([]);
-});
-
-afterAll(async () => {
-  await sandbox.stop();
-  await scratch.close();
 });
 
 function environment(): NodeJS.ProcessEnv {

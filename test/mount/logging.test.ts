@@ -3,36 +3,19 @@
 import { constants, existsSync } from "node:fs";
 import { readdir, readFile, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { BucketView, clientOf } from "../rigs/bucket-view.ts";
+import { afterEach, expect, test } from "vitest";
 import { run, succeed } from "../rigs/child.ts";
 import { DatagramReceiver } from "../rigs/datagram-receiver.ts";
 import { KernelTree } from "../rigs/kernel-tree.ts";
 import { environmentFor, MountProcess, mountCommand } from "../rigs/mount-process.ts";
 import { testAsRoot } from "../rigs/root.ts";
-import { SandboxProcess } from "../rigs/sandbox-process.ts";
-import { Scratch } from "../rigs/scratch.ts";
 import { expectErrno, outcomeOf } from "../scenarios/scenario.ts";
+import { startGround } from "./ground.ts";
 
-let scratch: Scratch;
-let sandbox: SandboxProcess;
-let bucket: BucketView;
-
-beforeAll(async () => {
-  scratch = new Scratch();
-  sandbox = await SandboxProcess.start();
-  bucket = new BucketView(clientOf(sandbox.endpoint), "test-bucket");
-  await bucket.create();
-  await bucket.put("file", "content");
-});
+const { scratch, sandbox, bucket } = await startGround({ file: "content" });
 
 afterEach(async () => {
   await expect.poll(() => scratch.processes()).toEqual([]);
-});
-
-afterAll(async () => {
-  await sandbox.stop();
-  await scratch.close();
 });
 
 interface Wishes {

@@ -3,14 +3,12 @@
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { addon } from "../../src/native/index.ts";
-import { BucketView, clientOf } from "../rigs/bucket-view.ts";
 import { Child, succeed } from "../rigs/child.ts";
 import { mountCommand, optionsFor } from "../rigs/mount-process.ts";
 import { testAsRoot } from "../rigs/root.ts";
-import { SandboxProcess } from "../rigs/sandbox-process.ts";
-import { Scratch } from "../rigs/scratch.ts";
+import { startGround } from "./ground.ts";
 
 const [MS_NOSUID, MS_NODEV] = [2, 4];
 const EXIT_TIMEOUT_MS = 20_000;
@@ -19,22 +17,7 @@ const BUCKET = `passed-device-${process.pid}`;
 
 const rootTest = testAsRoot("devices that were mounted with mount(2)");
 
-let scratch: Scratch;
-let sandbox: SandboxProcess;
-let bucket: BucketView;
-
-beforeAll(async () => {
-  scratch = new Scratch();
-  sandbox = await SandboxProcess.start();
-  bucket = new BucketView(clientOf(sandbox.endpoint), BUCKET);
-  await bucket.create();
-  await bucket.put("file", "content");
-});
-
-afterAll(async () => {
-  await sandbox.stop();
-  await scratch.close();
-});
+const { scratch, sandbox, bucket } = await startGround({ file: "content" }, BUCKET);
 
 function openDevice(): number {
   const fd = addon().openDevice();

@@ -2,8 +2,7 @@
 
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { BucketView, clientOf } from "../rigs/bucket-view.ts";
+import { expect, test } from "vitest";
 import { run, succeed } from "../rigs/child.ts";
 import {
   MountProcess,
@@ -11,24 +10,11 @@ import {
   mountCommand,
   optionsFor,
 } from "../rigs/mount-process.ts";
-import { SandboxProcess } from "../rigs/sandbox-process.ts";
-import { Scratch } from "../rigs/scratch.ts";
+import { startGround } from "./ground.ts";
 
 const BUCKET = "test-bucket";
 
-let scratch: Scratch;
-let sandbox: SandboxProcess;
-
-beforeAll(async () => {
-  scratch = new Scratch();
-  sandbox = await SandboxProcess.start();
-  await new BucketView(clientOf(sandbox.endpoint), BUCKET).create();
-});
-
-afterAll(async () => {
-  await sandbox.stop();
-  await scratch.close();
-});
+const { scratch, sandbox } = await startGround({}, BUCKET);
 
 function request(more: Partial<MountRequest>): MountRequest {
   const directory = scratch.makeDirectory("mount");

@@ -5,12 +5,10 @@
 
 import { execFileSync } from "node:child_process";
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { once } from "node:events";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
+import { LoopbackServer } from "./loopback-server.ts";
 
 type SigningKey = Awaited<ReturnType<typeof generateKeyPair>>["privateKey"] | KeyObject;
 
@@ -34,12 +32,12 @@ export const SUBJECT = "system:serviceaccount:default:s3-user";
 export class IdentityProvider {
   /** Every token that was ever signed: none of them may be seen anywhere. */
   readonly tokens: string[] = [];
-  readonly #server: Server;
+  readonly #server: LoopbackServer;
   readonly #key: KeyPair;
 
   private constructor(key: KeyPair) {
     this.#key = key;
-    this.#server = createServer((request, response) => {
+    this.#server = new LoopbackServer((request, response) => {
       const document = request.url === "/keys" ? { keys: [this.#key.published] } : this.#discovery;
       response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(document));
     });
@@ -50,13 +48,12 @@ export class IdentityProvider {
     const key =
       certificateDirectory === undefined ? makeKey("key-1") : certified(certificateDirectory);
     const provider = new IdentityProvider(await key);
-    provider.#server.listen(0, "127.0.0.1");
-    await once(provider.#server, "listening");
+    await provider.#server.listen();
     return provider;
   }
 
   get issuer(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return this.#server.url;
   }
 
   get thumbprint(): string {
@@ -106,10 +103,8 @@ export class IdentityProvider {
     renameSync(`${path}.new`, path);
   }
 
-  async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, "close");
+  stop(): Promise<void> {
+    return this.#server.stop();
   }
 }
 
