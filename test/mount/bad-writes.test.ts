@@ -7,7 +7,7 @@ import { constants } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MIB } from "../../src/base/sizes.ts";
 import type { Fault } from "../../src/sandbox/index.ts";
-import { pattern, sha256 } from "../rigs/bytes.ts";
+import { expectBytes, pattern } from "../rigs/bytes.ts";
 import { expectErrno, outcomeOf } from "../scenarios/scenario.ts";
 import { createWhole, readWhole, writeOn } from "../scenarios/whole-file.ts";
 import { Weather } from "./weather.ts";
@@ -35,8 +35,8 @@ function newName(): string {
 
 async function expectStored(name: string, data: Uint8Array): Promise<void> {
   const stored = await weather.bucket.get(name);
-  expect(stored === undefined ? "no object" : sha256(stored)).toBe(sha256(data));
-  expect(sha256(await readWhole(weather.tree, name))).toBe(sha256(data));
+  expectBytes(stored, data);
+  expectBytes(await readWhole(weather.tree, name), data);
   expect(await weather.bucket.uploads()).toEqual([]);
 }
 
@@ -191,6 +191,6 @@ test("an object that somebody else makes meanwhile is not overwritten unawares",
   await weather.bucket.put(`made-here/${name}`, "somebody else's");
   const outcome = await outcomeOf(file.close());
   const stored = await weather.bucket.get(`made-here/${name}`);
-  if (outcome === "success") expect(sha256(stored ?? SMALL.subarray(1))).toBe(sha256(SMALL));
+  if (outcome === "success") expectBytes(stored ?? SMALL.subarray(1), SMALL);
   else expect([outcome, stored?.toString()]).toEqual(["EEXIST", "somebody else's"]);
 });

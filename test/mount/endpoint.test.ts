@@ -12,7 +12,7 @@ import tls from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MIB } from "../../src/base/sizes.ts";
 import { BucketView, clientOf } from "../rigs/bucket-view.ts";
-import { pattern, sha256 } from "../rigs/bytes.ts";
+import { expectBytes, pattern } from "../rigs/bytes.ts";
 import { type Certificates, makeCertificates } from "../rigs/certificates.ts";
 import { Child, succeed } from "../rigs/child.ts";
 import { expectRefusal } from "../rigs/command-run.ts";
@@ -131,13 +131,13 @@ async function refused(request: Request, says: readonly (RegExp | string)[]): Pr
 async function readAndWrite(directory: string): Promise<void> {
   expect((await readdir(directory)).sort()).toEqual(["file", "large"]);
   expect(await readFile(join(directory, "file"), "utf8")).toBe("content");
-  expect(sha256(await readFile(join(directory, "large")))).toBe(sha256(LARGE));
+  expectBytes(await readFile(join(directory, "large")), LARGE);
   for (const [name, content] of [
     ["ünd & so+", Buffer.from("small")],
     ["multipart", LARGE],
   ] as const) {
     await writeFile(join(directory, name), content);
-    expect(sha256((await bucket.get(name)) ?? Buffer.alloc(0))).toBe(sha256(content));
+    expectBytes(await bucket.get(name), content);
     await succeed("rm", [join(directory, name)]);
     expect(await bucket.get(name)).toBeUndefined();
   }

@@ -128,7 +128,7 @@ export class BucketView {
     await this.#client.send(
       new PutObjectCommand({
         ...this.#object(key),
-        Body: Buffer.from(body),
+        Body: typeof body === "string" ? Buffer.from(body) : body,
         ...(storageClass === undefined ? {} : { StorageClass: storageClass }),
         ...(checksumAlgorithm === undefined ? {} : { ChecksumAlgorithm: checksumAlgorithm }),
       }),
@@ -141,7 +141,7 @@ export class BucketView {
     await this.#client.send(
       new PutObjectCommand({
         ...this.#object(key),
-        Body: Buffer.from(body),
+        Body: typeof body === "string" ? Buffer.from(body) : body,
         WriteOffsetBytes: ContentLength,
       }),
     );
@@ -157,7 +157,9 @@ export class BucketView {
   async get(key: string): Promise<Buffer | undefined> {
     try {
       const { Body } = await this.#client.send(new GetObjectCommand(this.#object(key)));
-      return Buffer.from((await Body?.transformToByteArray()) ?? []);
+      const { buffer, byteOffset, length } =
+        (await Body?.transformToByteArray()) ?? Buffer.alloc(0);
+      return Buffer.from(buffer, byteOffset, length);
     } catch (error) {
       if (error instanceof Error && error.name === "NoSuchKey") return undefined;
       throw error;

@@ -11,7 +11,8 @@ import { KernelTree } from "./kernel-tree.ts";
 import { flagsToArgs, MountProcess } from "./mount-process.ts";
 import type { ArmedFault, LoggedRequest, Mounted, MountFlags, Rig, World } from "./rig.ts";
 import { FOR_OTHERS } from "./root.ts";
-import type { Scratch } from "./scratch.ts";
+import { SandboxProcess } from "./sandbox-process.ts";
+import { Scratch } from "./scratch.ts";
 
 /** A server that a rig may mount from. */
 export interface Server {
@@ -52,6 +53,12 @@ export class KernelRig implements Rig {
     // For the scenarios in which other users come to the mount.
     chmodSync(scratch.directory, 0o711);
     return new KernelRig(scratch, server, { bucket, args });
+  }
+
+  /** As `start`, over an embedded endpoint of its own. */
+  static async overSandbox(args: readonly string[] = [], bucket?: string): Promise<KernelRig> {
+    const sandbox = await SandboxProcess.start(bucket === undefined ? {} : { buckets: [bucket] });
+    return KernelRig.start(new Scratch(), sandbox, args, bucket);
   }
 
   async mount(flags: MountFlags): Promise<Mounted> {

@@ -11,7 +11,7 @@ import type { Endpoint } from "./bucket-view.ts";
 import { Child } from "./child.ts";
 import type { Scratch } from "./scratch.ts";
 
-const READY_TIMEOUT_MS = 30_000;
+const READY_TIMEOUT_MS = 60_000;
 
 export interface MinioOptions {
   /** With it, buckets may also be named in the host: BUCKET.DOMAIN. */

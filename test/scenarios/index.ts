@@ -65,14 +65,10 @@ export const scenarios: readonly Scenario[] = [
   ...sizesScenarios,
 ];
 
-/** What only directory buckets do. */
+/** What only directory buckets do, with --incremental-upload among others. */
 export const expressScenarios: readonly Scenario[] = [
   ...expressBucketScenarios,
   ...expressRenamingScenarios,
-];
-
-/** What directory buckets do with --incremental-upload. */
-export const appendingScenarios: readonly Scenario[] = [
   ...appendingToObjectsScenarios,
   ...appendingFailingScenarios,
   ...appendingByProgramsScenarios,

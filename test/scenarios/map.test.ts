@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { sorted } from "../rigs/bytes.ts";
 import { CAPABILITIES, type Capability } from "../rigs/rig.ts";
-import { appendingScenarios, expressScenarios, scenarios } from "./index.ts";
+import { expressScenarios, scenarios } from "./index.ts";
 import { RIGS } from "./rigs.ts";
 import { canRun, omissions } from "./scenario.ts";
 
@@ -33,7 +33,7 @@ const FAMILIES = [
   "Better than mount-s3",
 ] as const;
 
-const names = [...scenarios, ...expressScenarios, ...appendingScenarios].map(({ name }) => name);
+const names = [...scenarios, ...expressScenarios].map(({ name }) => name);
 
 /** By family, the text of its section. */
 const sections = new Map(

@@ -6,7 +6,7 @@
 import { constants } from "node:fs";
 import { expect } from "vitest";
 import { MIB } from "../../src/base/sizes.ts";
-import { pattern, sha256 } from "../rigs/bytes.ts";
+import { expectBytes, pattern } from "../rigs/bytes.ts";
 import { type Scenario, withFile } from "./scenario.ts";
 import { createWhole, readOn, readWhole } from "./whole-file.ts";
 
@@ -64,7 +64,7 @@ export const sizesScenarios: readonly Scenario[] = [
         const data = DATA.subarray(0, bytes);
         await bucket.put("file", data);
         expect((await tree.stat("file")).sizeBytes).toBe(bytes);
-        expect(sha256(await readWhole(tree, "file"))).toBe(sha256(data));
+        expectBytes(await readWhole(tree, "file"), data);
       },
     }),
   ),
@@ -74,7 +74,7 @@ export const sizesScenarios: readonly Scenario[] = [
       async run({ tree, bucket }) {
         const data = DATA.subarray(0, bytes);
         await createWhole(tree, "file", data);
-        expect(sha256((await bucket.get("file")) ?? Buffer.alloc(0))).toBe(sha256(data));
+        expectBytes(await bucket.get("file"), data);
         expect((await tree.stat("file")).sizeBytes).toBe(bytes);
         expect(await bucket.uploads()).toEqual([]);
       },
@@ -86,7 +86,7 @@ export const sizesScenarios: readonly Scenario[] = [
       async run({ tree, bucket }) {
         const data = DATA.subarray(0, fileBytes);
         await bucket.put("file", data);
-        expect(sha256(await readWhole(tree, "file", callBytes))).toBe(sha256(data));
+        expectBytes(await readWhole(tree, "file", callBytes), data);
       },
     },
     {
@@ -96,7 +96,7 @@ export const sizesScenarios: readonly Scenario[] = [
         await bucket.put("file", data);
         const opening = tree.open("file", O_RDONLY | O_DIRECT);
         const read = await withFile(opening, (file) => readOn(file, callBytes));
-        expect(sha256(read)).toBe(sha256(data));
+        expectBytes(read, data);
       },
     },
   ]),
@@ -106,7 +106,7 @@ export const sizesScenarios: readonly Scenario[] = [
       async run({ tree, bucket }) {
         const data = DATA.subarray(0, fileBytes);
         await createWhole(tree, "file", data, callBytes);
-        expect(sha256((await bucket.get("file")) ?? Buffer.alloc(0))).toBe(sha256(data));
+        expectBytes(await bucket.get("file"), data);
       },
     }),
   ),

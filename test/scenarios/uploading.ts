@@ -3,7 +3,7 @@
 import { constants } from "node:fs";
 import { expect } from "vitest";
 import { MIB } from "../../src/base/sizes.ts";
-import { pattern, sha256 } from "../rigs/bytes.ts";
+import { expectBytes, pattern } from "../rigs/bytes.ts";
 import type { MountFlags, World } from "../rigs/rig.ts";
 import { expectErrno, type Scenario } from "./scenario.ts";
 import { createWhole, namesIn, readWhole, writeOn } from "./whole-file.ts";
@@ -27,8 +27,8 @@ function forBothSizes(
     flags,
     async run(world) {
       await createWhole(world.tree, path, data);
-      expect(sha256((await world.bucket.get(path)) ?? Buffer.alloc(0))).toBe(sha256(data));
-      expect(sha256(await readWhole(world.tree, path))).toBe(sha256(data));
+      expectBytes(await world.bucket.get(path), data);
+      expectBytes(await readWhole(world.tree, path), data);
       await check(world, path);
     },
   }));

@@ -4,7 +4,7 @@ import { constants } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import { MIB } from "../../src/base/sizes.ts";
-import { pattern, sha256 } from "../rigs/bytes.ts";
+import { expectBytes, pattern } from "../rigs/bytes.ts";
 import type { World } from "../rigs/rig.ts";
 import { expectErrno, outcomeOf, type Scenario, withFile } from "./scenario.ts";
 import { createWhole, namesIn, readWhole, writeOn } from "./whole-file.ts";
@@ -18,8 +18,8 @@ const LARGE = pattern(101, 20 * MIB + 13);
 /** Fails unless the bucket and the tree both hold exactly `data`, and no upload is open. */
 async function expectStored(world: World, path: string, data: Uint8Array): Promise<void> {
   const stored = await world.bucket.get(path);
-  expect(stored === undefined ? "no object" : sha256(stored)).toBe(sha256(data));
-  expect(sha256(await readWhole(world.tree, path))).toBe(sha256(data));
+  expectBytes(stored, data);
+  expectBytes(await readWhole(world.tree, path), data);
   expect(await world.bucket.uploads()).toEqual([]);
 }
 
