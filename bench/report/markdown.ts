@@ -6,15 +6,16 @@ import { SETS } from "../jobs/catalogue.ts";
 import type { Result } from "../result.ts";
 import { withBlock } from "./block.ts";
 import { conclusionsOf } from "./conclusions.ts";
-import {
-  formatNumber,
-  formatRatio,
-  formatRounds,
-  formatSpread,
-  formatSureRatio,
-} from "./figures.ts";
+import { formatRounds, formatSureRatio } from "./figures.ts";
 import { describeMachine } from "./page.ts";
-import { describeOmission, headerOf, omissionsOf, omittedCells, summariseAll } from "./summary.ts";
+import {
+  cellsOf,
+  describeOmission,
+  headerOf,
+  omissionsOf,
+  omittedCells,
+  summariseAll,
+} from "./summary.ts";
 import { warningsOf } from "./terminal.ts";
 
 const DOCUMENT = join(import.meta.dirname, "../../docs/PERFORMANCE.md");
@@ -59,16 +60,10 @@ function renderFigures(result: Result): string {
 
 function table(result: Result): string[] {
   const header = headerOf(result.settings.baseline);
-  const lines = summariseAll(result).map((row) => [
-    row.job,
-    row.server,
-    row.contender,
-    `${formatNumber(row.value.median)} ${row.unit}`,
-    formatSpread(row.value),
-    row.verdict === "better" ? `**${formatSureRatio(row.ratio)}**` : formatSureRatio(row.ratio),
-    `${row.cpu.median.toFixed(2)}${row.cpuIsPerGib ? "/GiB" : ""} ${formatRatio(row.cpuRatio)}`,
-    `${row.peakMemoryMib.median.toFixed(0)} ${formatRatio(row.memoryRatio)}`,
-  ]);
+  const lines = summariseAll(result).map((row) => {
+    const ratio = formatSureRatio(row.ratio);
+    return cellsOf(row, row.verdict === "better" ? `**${ratio}**` : ratio);
+  });
   return [header, header.map(() => "---"), ...lines, ...omittedCells(result)].map(
     (cells) => `| ${cells.map((cell) => cell.trim()).join(" | ")} |`,
   );

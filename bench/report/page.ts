@@ -10,15 +10,10 @@ import { LIMIT } from "../limit.ts";
 import type { Result } from "../result.ts";
 import { type Chart, sectionsOf } from "./charts.ts";
 import { conclusionsOf } from "./conclusions.ts";
-import {
-  formatNumber,
-  formatRatio,
-  formatRounds,
-  formatSpread,
-  formatSureRatio,
-} from "./figures.ts";
+import { formatRounds } from "./figures.ts";
 import { METHOD } from "./method.ts";
 import {
+  cellsOf,
   headerOf,
   omissionsOf,
   omittedCells,
@@ -138,28 +133,20 @@ function renderRows(
   baseline: string,
 ): string {
   const header = headerOf(baseline);
-  const body = rows.map((row) => {
-    const cells = [
-      row.server,
-      row.contender,
-      `${formatNumber(row.value.median)} ${row.unit}`,
-      formatSpread(row.value),
-      formatSureRatio(row.ratio),
-      `${row.cpu.median.toFixed(2)}${row.cpuIsPerGib ? "/GiB" : ""} ${formatRatio(row.cpuRatio)}`,
-      `${row.peakMemoryMib.median.toFixed(0)} ${formatRatio(row.memoryRatio)}`,
-    ].map((cell, at) =>
-      at === 4 && row.verdict !== undefined
-        ? `<td class="${row.verdict}">${escapeHtml(cell)}</td>`
-        : `<td>${escapeHtml(cell)}</td>`,
-    );
-    return `<tr><th scope="row">${escapeHtml(row.job)}</th>${cells.join("")}</tr>`;
-  });
-  const plain = others.map(
-    ([job = "", ...cells]) =>
-      `<tr><th scope="row">${escapeHtml(job)}</th>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join("")}</tr>`,
-  );
+  const lines = [
+    ...rows.map((row) => renderRow(cellsOf(row), row.verdict)),
+    ...others.map((cells) => renderRow(cells)),
+  ];
   const head = header.map((title) => `<th scope="col">${escapeHtml(title)}</th>`).join("");
-  return `<div class="table" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${[...body, ...plain].join("\n")}</tbody></table></div>`;
+  return `<div class="table" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${lines.join("\n")}</tbody></table></div>`;
+}
+
+function renderRow([job = "", ...cells]: readonly string[], verdict?: Verdict): string {
+  const rest = cells.map((cell, at) => {
+    const judged = at === 4 && verdict !== undefined ? ` class="${verdict}"` : "";
+    return `<td${judged}>${escapeHtml(cell)}</td>`;
+  });
+  return `<tr><th scope="row">${escapeHtml(job)}</th>${rest.join("")}</tr>`;
 }
 
 function conclusions(result: Result): string {

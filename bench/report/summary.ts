@@ -4,6 +4,7 @@ import { moreIsBetter, type Unit } from "../jobs/job.ts";
 import { LIMIT } from "../limit.ts";
 import type { Measurement, Result } from "../result.ts";
 import { type Ratio, ratioOf, type Summary, summarise } from "../statistics.ts";
+import { formatNumber, formatRatio, formatSpread, formatSureRatio } from "./figures.ts";
 
 /** Whether the whole interval of a ratio is on one side of 1. */
 export type Verdict = "better" | "worse" | "even";
@@ -107,6 +108,20 @@ export function headerOf(baseline: string): readonly string[] {
   return [
     ...["job", "server", "contender", "median", "least – most", `to ${baseline}`, "CPU-s"],
     "peak MiB",
+  ];
+}
+
+/** What stands in them, with the ratio as `ratio` says it. */
+export function cellsOf(row: Row, ratio: string = formatSureRatio(row.ratio)): string[] {
+  return [
+    row.job,
+    row.server,
+    row.contender,
+    `${formatNumber(row.value.median)} ${row.unit}`,
+    formatSpread(row.value),
+    ratio,
+    `${row.cpu.median.toFixed(2)}${row.cpuIsPerGib ? "/GiB" : ""} ${formatRatio(row.cpuRatio)}`,
+    `${row.peakMemoryMib.median.toFixed(0)} ${formatRatio(row.memoryRatio)}`,
   ];
 }
 

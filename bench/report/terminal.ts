@@ -4,14 +4,9 @@ import { stripVTControlCharacters, styleText } from "node:util";
 import { isBusy } from "../machine.ts";
 import type { Measurement, Result } from "../result.ts";
 import { conclusionsOf } from "./conclusions.ts";
+import { formatRounds, formatSureRatio } from "./figures.ts";
 import {
-  formatNumber,
-  formatRatio,
-  formatRounds,
-  formatSpread,
-  formatSureRatio,
-} from "./figures.ts";
-import {
+  cellsOf,
   describeOmission,
   headerOf,
   omissionsOf,
@@ -84,18 +79,9 @@ function describeRows(
   paint: Paint,
 ): string {
   const header = headerOf(baseline);
-  const lines = rows.map((row) => [
-    row.job,
-    row.server,
-    row.contender,
-    `${formatNumber(row.value.median)} ${row.unit}`,
-    formatSpread(row.value),
-    verdictCell(row, paint),
-    `${row.cpu.median.toFixed(2)} ${formatRatio(row.cpuRatio)}`,
-    `${row.peakMemoryMib.median.toFixed(0)} ${formatRatio(row.memoryRatio)}`,
-  ]);
+  const lines = rows.map((row) => cellsOf(row, verdictCell(row, paint)));
   const legend =
-    `× is the ratio of medians to ${baseline} with its 95 % interval; CPU-s is per GiB where bytes were moved\n` +
+    `× is the ratio of medians to ${baseline} with its 95 % interval\n` +
     (["better", "worse", "even"] as const)
       .map((verdict) => paint(verdict, `${MARKS[verdict]} ${verdict}`))
       .join("  ");

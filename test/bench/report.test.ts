@@ -24,7 +24,7 @@ describe("the table", () => {
     expect(text).toMatch(
       /seq-read +nginx +mount-s3-ts +310 MiB\/s +300 – 320 +<better>▲ ×3\.10 \(\d/,
     );
-    expect(text).toMatch(/seq-read +nginx +mount-s3 +100 MiB\/s +99\.0 – 101 +0\.50 +100$/m);
+    expect(text).toMatch(/seq-read +nginx +mount-s3 +100 MiB\/s +99\.0 – 101 +0\.50\/GiB +100$/m);
   });
 
   test("has CPU-seconds for each GiB where bytes were moved", () => {
