@@ -48,7 +48,7 @@ export class AttributeOperations {
     if (inode.state.status === "gone" && !isOpen) {
       // The kernel asks for a read, to whose answer this must not come first.
       if (fh !== undefined) return { attributes: this.#core.attributesOf(inode), validMs: 0 };
-      if (inode.kind === "file") throw this.#core.goneFile(inode);
+      if (inode.kind === "file") throw this.#core.goneFile(inode, false);
       throw new InodeError("not-found", `${JSON.stringify(inode.key)} is gone`);
     }
     if (isOpen || this.#core.superblock.isFresh(inode)) return this.#reply(inode);

@@ -252,10 +252,11 @@ export class Core {
   /**
    * Why `file`, which is gone, has nothing to tell. S3 may have another object of its name, as behind an
    * overwrite that failed: while the kernel has the name, it is told that this is stale, and looks it
-   * up again. Who comes later has the file open.
+   * up again. Who comes later has the file open, unless he opens it: then he was on his way from the name
+   * when the kernel was told to forget it.
    */
-  goneFile(file: FileInode): InodeError {
-    const kind = this.#nameless.has(file) ? "not-found" : "stale";
+  goneFile(file: FileInode, isOpened: boolean): InodeError {
+    const kind = this.#nameless.has(file) && !isOpened ? "not-found" : "stale";
     return new InodeError(kind, `${JSON.stringify(file.key)} is gone`);
   }
 

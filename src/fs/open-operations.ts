@@ -63,7 +63,7 @@ export class OpenOperations {
     if (this.#core.uses.writerOf(file) !== undefined) throw beingWritten();
     switch (file.state.status) {
       case "gone":
-        throw this.#core.goneFile(file);
+        throw this.#core.goneFile(file, true);
       case "local":
         if (access !== O_RDONLY) return this.#openForWriting(file, request);
         // Made but never opened: as an empty object it can be read.

@@ -157,7 +157,7 @@ describe("writing", () => {
     "out of order by %i fails with EINVAL for good, and the file vanishes",
     async (by) => {
       const setup = rig();
-      const { fh } = await createFile(setup, ROOT, "file");
+      const { fh, ino } = await createFile(setup, ROOT, "file");
       await setup.fs.write(fh, 0, Buffer.from("12345"));
       const write = (offset: number) => setup.fs.write(fh, offset, Buffer.from("x"));
       expect(await errnoFrom(() => write(5 + by))).toBe(EINVAL);
@@ -166,6 +166,8 @@ describe("writing", () => {
       expect(await errnoFrom(() => setup.fs.flush(fh, CALLER))).toBe(EINVAL);
       expect(await errnoFrom(() => setup.fs.lookup(ROOT, "file"))).toBe(ENOENT);
       expect(setup.invalidated).toEqual(["1 file"]);
+      // Whoever was about to open it looks the name up again, and may make it.
+      expect(await errnoFrom(() => setup.fs.open(ino, O_WRONLY, CALLER))).toBe(ESTALE);
       await setup.fs.release(fh);
       expect(setup.bucket.objects.size).toBe(0);
       expect(setup.fs.gauges()).toMatchObject({ handles: 0, uploads: 0 });
