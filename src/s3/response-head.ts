@@ -5,7 +5,7 @@
 
 import { ProtocolError, quoted } from "./protocol-error.ts";
 
-/** Field names in lower case. The record has no prototype: a server may name a field `__proto__`. */
+/** Field names in lower case. The record has no property of its own accord: a server may name a field `__proto__`. */
 export type Headers = Readonly<Record<string, string | undefined>>;
 
 export interface ResponseHead {
@@ -26,6 +26,9 @@ const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** A field's value holds no control character but the tab. */
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
+/** Behind every header in the place of null, with which V8 makes hash tables of them, three times the size. */
+const NO_FIELDS: object = Object.create(null);
+
 /** Parses the first `end` of `bytes`, before the empty line. Throws ProtocolError. */
 export function parseHead(bytes: Buffer, end: number): ResponseHead {
   const lines = bytes.toString("latin1", 0, end).split("\r\n");
@@ -34,7 +37,7 @@ export function parseHead(bytes: Buffer, end: number): ResponseHead {
     const sent = quoted(bytes.subarray(0, end));
     throw new ProtocolError(`it does not speak HTTP: it sent ${sent}`);
   }
-  const headers: Record<string, string | undefined> = Object.create(null);
+  const headers: Record<string, string | undefined> = Object.create(NO_FIELDS);
   for (let index = 1; index < lines.length; index++) {
     const { name, value } = fieldOf(lines[index] ?? "", index);
     const earlier = headers[name];
