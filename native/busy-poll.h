@@ -16,8 +16,11 @@ struct busy_poll {
   /* How long to look for events before sleeping; 0: not at all. */
   uint64_t limit_ns;
   uint64_t until_ns;
-  /* Between requests, a moving average. */
-  uint64_t interval_ns;
+  /* Of the requests since the last decision. */
+  uint64_t batch_began_ns;
+  unsigned batch_count;
+  /* What was decided: requests come close together. */
+  bool wanted;
   uint64_t last_request_ns;
   uint64_t events;
 };

@@ -258,7 +258,7 @@ export const MOUNT_TABLE = {
     help: "For how long to stay awake for the next request of the kernel or answer of a server nearby, in microseconds, while more than 2,000 requests come in a second. It makes such reads up to half as fast again, for more processor time; 0 turns it off.",
     placeholder: "MICROSECONDS",
     value: wholeNumber("microseconds", 0, 1_000_000),
-    default: "100; 0 with less than two processors",
+    default: "200; 0 with less than two processors",
   },
   "data-threads": {
     group: PERFORMANCE,

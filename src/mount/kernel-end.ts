@@ -62,7 +62,7 @@ export interface KernelParts {
 }
 
 /** Longer than a server nearby takes to answer, and than programs take from one read to the next. */
-const BUSY_POLL_MICROS = 100;
+const BUSY_POLL_MICROS = 200;
 
 /**
  * Loads what `options.fuseBackend` names.
