@@ -113,6 +113,10 @@ static ssize_t read_head(struct connection *connection) {
     return 0;
   connection->body_left = length - taken;
   connection->in_body = 1;
+  static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+  if (strcasestr(connection->head, "\r\nexpect: 100-continue\r\n") != NULL &&
+      send(connection->fd, go_on, sizeof go_on - 1, MSG_NOSIGNAL) < 0)
+    return 0;
   return count;
 }
 
