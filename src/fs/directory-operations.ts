@@ -4,17 +4,21 @@
  */
 
 import type { DirectoryWriter, Opened } from "../base/attributes.ts";
-import type { DirectoryInode, DirectoryListing, Inode } from "../inode/index.ts";
+import type { DirectoryInode, DirectoryListing, Inode, Listed } from "../inode/index.ts";
 import type { Core } from "./core.ts";
 import { FsError } from "./error.ts";
 import { HandleTable } from "./handle.ts";
 
+/** Names that are taken from a listing before they are asked for: what takes so long keeps others waiting. */
+const PREPARED_MAX = 256;
 /** "." and ".." come first. */
 const DOTS = 2;
 
 interface Item {
   readonly name: string;
   readonly inode: Inode;
+  /** As what it was taken from the listing, until it is told. */
+  readonly listed?: Listed | undefined;
 }
 
 export class DirectoryOperations {
@@ -88,10 +92,10 @@ class DirectoryReader {
       return this.#underway.then(retry, retry);
     }
     this.#seek(offset);
-    if (this.#fill(writer)) return this.#keepReply();
+    if (this.#fill(writer)) return this.#endReply();
     const underway = this.#fillWaiting(writer).finally(() => {
-      this.#keepReply();
       this.#underway = undefined;
+      this.#endReply();
     });
     this.#underway = underway;
     return underway;
@@ -125,6 +129,26 @@ class DirectoryReader {
     this.#replyStart = offset;
   }
 
+  #endReply(): void {
+    this.#keepReply();
+    if (this.#listing !== undefined) this.#listing.hasUntold = this.#queue.length > 0;
+    // While the kernel has to do with the reply, the next one is prepared.
+    if (this.#queue.length > 0) setImmediate(() => this.#prepare());
+  }
+
+  /** Takes names from the listing, about as many as the last reply had. */
+  #prepare(): void {
+    const listing = this.#listing;
+    if (listing === undefined || this.#underway !== undefined) return;
+    const namesMax = Math.min(this.#reply.length, PREPARED_MAX);
+    while (this.#queue.length < namesMax) {
+      const item = this.#next(listing);
+      if (item === "wait" || item === "end") break;
+      this.#queue.push(item);
+    }
+    listing.hasUntold = this.#queue.length > 0;
+  }
+
   #keepReply(): void {
     if (this.#reply.length > 0) return;
     this.#reply = this.#before;
@@ -141,41 +165,47 @@ class DirectoryReader {
   /** Adds what is at hand. False when that is nothing, or just the dots, before the next page. */
   #fill(writer: DirectoryWriter): boolean {
     const { table } = this.#core.superblock;
-    let queued = 0;
-    for (;;) {
-      const item = this.#queue[queued] ?? this.#next();
-      if (item === "wait") {
-        this.#queue = [];
-        return this.#reply.length > (this.#replyStart === 0 ? DOTS : 0);
-      }
-      if (item === "end") {
-        this.#queue = [];
+    const listing = this.#listing;
+    const queue = this.#queue;
+    this.#queue = [];
+    for (let queued = 0; ; queued++) {
+      const item = queue[queued] ?? this.#next(listing);
+      if (item === "wait") return this.#reply.length > (this.#replyStart === 0 ? DOTS : 0);
+      if (item === "end") break;
+      const told = queued < queue.length ? this.#renewed(item) : item;
+      if (told === undefined) continue;
+      if (!this.#add(told, writer)) {
+        this.#queue = queued < queue.length ? queue.slice(queued) : [item];
         break;
       }
-      // Taken from the listing for an earlier reply, and removed since.
-      if (item.inode.state.status === "gone" && item.inode !== this.directory) {
-        queued++;
-        continue;
-      }
-      if (!this.#add(item, writer)) {
-        this.#queue = queued < this.#queue.length ? this.#queue.slice(queued) : [item];
-        break;
-      }
-      queued++;
-      this.#reply.push(item);
+      this.#reply.push({ name: told.name, inode: told.inode });
     }
     table.expire(this.#core.parts.now());
     return true;
   }
 
-  #next(): Item | "wait" | "end" {
-    const listing = this.#listing;
+  /** What was taken from the listing before, as it is now; undefined when it is gone. */
+  #renewed(item: Item): Item | undefined {
+    const { inode, listed, name } = item;
+    if (listed !== undefined && this.#listing !== undefined) {
+      const { superblock } = this.#core;
+      const now = superblock.admit(this.directory, this.#listing, listed, inode);
+      return now && { name, inode: now };
+    }
+    return inode.state.status === "gone" && inode !== this.directory ? undefined : item;
+  }
+
+  #next(listing: DirectoryListing | undefined): Item | "wait" | "end" {
     if (listing === undefined) return "end";
     for (;;) {
       const listed = listing.next();
-      if (listed === "wait" || listed === "end") return listed;
+      if (listed === "end") return listed;
+      if (listed === "wait") {
+        if (listing.tryTurnPage()) continue;
+        return listed;
+      }
       const inode = this.#core.superblock.admit(this.directory, listing, listed);
-      if (inode !== undefined && !listed.isRepeated) return { name: listed.name, inode };
+      if (inode !== undefined && !listed.isRepeated) return { name: listed.name, inode, listed };
     }
   }
 

@@ -88,6 +88,8 @@ export class DirectoryListing {
   #isEnded: boolean = false;
   /** What is left of `options.ahead`. */
   #ahead: PageAhead | undefined;
+  /** Whether names that were taken are yet to be told to somebody: what changes of them still counts. */
+  hasUntold: boolean = false;
   /** Names that were told, where S3 has no order and may list them again. */
   readonly #told = new Set<string>();
 
@@ -147,7 +149,17 @@ export class DirectoryListing {
 
   /** Waits for the next page. What fails may be tried again. */
   async turnPage(): Promise<void> {
-    const page = await this.#pages.next();
+    this.#turnTo(await this.#pages.next());
+  }
+
+  /** Turns to the next page if it has arrived, and only then. */
+  tryTurnPage(): boolean {
+    const page = this.#pages.takeReady();
+    if (page !== undefined) this.#turnTo(page);
+    return page !== undefined;
+  }
+
+  #turnTo(page: Page): void {
     this.#page = page;
     this.#objectIndex = 0;
     this.#directoryIndex = 0;
@@ -169,7 +181,7 @@ export class DirectoryListing {
   noteChange(name: string, change: number): void {
     const place = this.#options.isOrdered ? this.#place() : undefined;
     // What has been passed is not read again, and what no page holds is listed as it is by then.
-    const isWaiting = this.#held.length > 0 || this.#released.length > 0;
+    const isWaiting = this.#held.length > 0 || this.#released.length > 0 || this.hasUntold;
     if (isWaiting || place === undefined || compareKeys(`${name}/`, place) >= 0) {
       this.#changed.set(name, change);
     }

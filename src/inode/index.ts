@@ -7,7 +7,7 @@
  * `abandon`). An inode number means one version of one object.
  */
 
-export type { DirectoryListing } from "./directory-listing.ts";
+export type { DirectoryListing, Listed } from "./directory-listing.ts";
 export { InodeError, type InodeErrorKind } from "./error.ts";
 export {
   type DirectoryInode,

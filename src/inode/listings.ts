@@ -93,11 +93,35 @@ export class Listings {
     return this.#start(directory, { locals: [], range });
   }
 
-  /** The inode for a name that a listing brought; undefined when it is gone by now. */
-  admit(directory: DirectoryInode, listing: DirectoryListing, listed: Listed): Inode | undefined {
+  /**
+   * The inode for a name that a listing brought; undefined when it is gone by now. `before`: as what it was
+   * admitted some time ago, so that it may stand for something else, or have been dropped as too old.
+   */
+  admit(
+    directory: DirectoryInode,
+    listing: DirectoryListing,
+    listed: Listed,
+    before?: Inode,
+  ): Inode | undefined {
+    if (before !== undefined) return this.#readmit(directory, listing, { before, listed });
     const inode = this.#enter(directory, listing, listed);
     if (inode !== undefined && listed.isRepeated !== true) listing.follow(inode);
     return inode;
+  }
+
+  /** Attributes count from now, as if it were admitted only now. */
+  #readmit(
+    directory: DirectoryInode,
+    listing: DirectoryListing,
+    { before, listed }: { readonly before: Inode; readonly listed: Listed },
+  ): Inode | undefined {
+    const { name, page } = listed;
+    const current = directory.children.get(name);
+    if (current === undefined) return this.#enter(directory, listing, listed);
+    if (current === before && page !== undefined) {
+      this.#sightings.prolongTold(before, this.#toldAtMs(page));
+    }
+    return current;
   }
 
   #enter(directory: DirectoryInode, listing: DirectoryListing, listed: Listed): Inode | undefined {

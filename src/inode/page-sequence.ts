@@ -143,14 +143,27 @@ export class PageSequence {
 
   /** The next page; not to be called behind the last. What failed is asked for again. */
   async next(): Promise<Page> {
-    const { now } = this.#options;
-    if (this.#readAtMs !== undefined) {
-      const tookMs = now() - this.#readAtMs;
-      // Whoever gets slower gets less at once.
-      this.#readerMs = Math.max(tookMs, averaged(this.#readerMs, tookMs));
-    }
-    const page = await this.#take();
-    this.#readAtMs = now();
+    this.#noteWanted();
+    return this.#give(await this.#take());
+  }
+
+  /** The next page if it has arrived. */
+  takeReady(): Page | undefined {
+    const page = this.#arrived();
+    if (page === undefined) return undefined;
+    this.#noteWanted();
+    return this.#give(page);
+  }
+
+  #noteWanted(): void {
+    if (this.#readAtMs === undefined) return;
+    const tookMs = this.#options.now() - this.#readAtMs;
+    // Whoever gets slower gets less at once.
+    this.#readerMs = Math.max(tookMs, averaged(this.#readerMs, tookMs));
+  }
+
+  #give(page: Page): Page {
+    this.#readAtMs = this.#options.now();
     this.#pagesRead += 1;
     if (!this.#options.isSingle) this.#pump();
     return page;
@@ -161,16 +174,23 @@ export class PageSequence {
     this.#isClosed = true;
   }
 
-  async #take(): Promise<Page> {
+  /** Takes the page that is to be read next, if it is here. */
+  #arrived(): Page | undefined {
     for (;;) {
       const [head, following] = this.#stretches;
-      assert(head !== undefined, "nobody reads behind the last page");
-      const page = head.ready.shift();
+      const page = head?.ready.shift();
       if (page !== undefined) return page;
-      if (head.isLoaded && following?.isProven === true) {
-        this.#stretches.shift();
-        continue;
-      }
+      if (head?.isLoaded !== true || following?.isProven !== true) return undefined;
+      this.#stretches.shift();
+    }
+  }
+
+  async #take(): Promise<Page> {
+    for (;;) {
+      const page = this.#arrived();
+      if (page !== undefined) return page;
+      const [head, following] = this.#stretches;
+      assert(head !== undefined, "nobody reads behind the last page");
       const awaited = head.isLoaded ? following : head;
       assert(awaited !== undefined, "what does not end has something behind it");
       const { failure } = awaited;

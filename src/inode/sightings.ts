@@ -205,6 +205,13 @@ export class Sightings {
     file.openableUntilMs = seenAtMs + this.lifetimes.fileMs;
   }
 
+  /** What is known of `inode` is told later than thought: it counts from then on, unless it has proved wrong. */
+  prolongTold(inode: Inode, toldAtMs: number): void {
+    if (inode.kind === "directory" || inode.state.status !== "remote") return;
+    if (inode.validUntilMs === 0 || isRestoreUnknown(inode.state.object)) return;
+    inode.validUntilMs = Math.max(inode.validUntilMs, toldAtMs + this.lifetimes.fileMs);
+  }
+
   /**
    * A key in `directory` is being deleted, which may be its last and that of those above: S3 may show
    * that before it answers. Returns what ends this.

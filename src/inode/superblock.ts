@@ -253,13 +253,17 @@ export class Superblock {
     return this.#listings.open(directory);
   }
 
-  /** The inode for a name that a listing brought; undefined when it is gone by now. */
-  admit(directory: DirectoryInode, listing: DirectoryListing, listed: Listed): Inode | undefined {
+  /** The inode for a name that a listing brought; undefined when it is gone by now. `before`: as what it was admitted sooner. */
+  admit(
+    directory: DirectoryInode,
+    listing: DirectoryListing,
+    listed: Listed,
+    before?: Inode,
+  ): Inode | undefined {
     if (listed.page !== undefined) this.#walks.noteListing(directory, this.#now());
-    return this.#listings.admit(directory, listing, listed);
+    return this.#listings.admit(directory, listing, listed, before);
   }
 
-  /** Deletes a key that is in `directory`. */
   #delete(key: string, directory: DirectoryInode): Promise<void> {
     return this.#emptying(directory, () => this.#store.delete(key));
   }

@@ -9,6 +9,9 @@ import {
   list,
   names,
   O_RDONLY,
+  O_TRUNC,
+  O_WRONLY,
+  type Rig,
   ROOT,
   readReply,
   rig,
@@ -245,6 +248,91 @@ describe("what a listing costs", () => {
     const { user, system } = process.cpuUsage(start);
     expect((user + system) / 1000).toBeLessThan(5000);
     expect(setup.fs.gauges().rememberedInodes).toBeLessThan(40_000);
+  });
+});
+
+describe("names that are taken while the reply before is read", () => {
+  /** Of twenty files, the first six were told, and the next eight taken. */
+  async function halfRead(): Promise<{ setup: Rig; fh: number }> {
+    const setup = rig({ allowDelete: true, allowOverwrite: true });
+    for (let i = 0; i < 20; i++) setup.bucket.store(padded(i), "old");
+    const { fh } = await setup.fs.opendir(ROOT);
+    await readReply(setup, fh, { offset: 0, entriesMax: 8 });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(setup.fs.gauges().rememberedInodes).toBe(14);
+    setup.bucket.takeCounts();
+    return { setup, fh };
+  }
+
+  const rest = Array.from({ length: 14 }, (_, index) => padded(index + 6));
+
+  test("are told as they are then: deleted, written or replaced meanwhile", async () => {
+    const { setup, fh } = await halfRead();
+    await setup.fs.unlink(ROOT, padded(7));
+    setup.advance(101);
+    // Too old by now, and what is looked up is known anew.
+    expect(setup.fs.gauges().rememberedInodes).toBe(0);
+    await setup.fs.lookup(ROOT, padded(9));
+    await setup.fs.unlink(ROOT, padded(9));
+    const { ino } = (await setup.fs.lookup(ROOT, padded(8))).attributes;
+    const written = await setup.fs.open(ino, O_WRONLY | O_TRUNC, CALLER);
+    await setup.fs.write(written.fh, 0, Buffer.from("written"));
+    await setup.fs.flush(written.fh, CALLER);
+    setup.bucket.store(padded(10), "replaced");
+    const replaced = await setup.fs.lookup(ROOT, padded(10));
+    const told = await readReply(setup, fh, { offset: 8, entriesMax: 99, plus: true });
+    expect(told.map(({ name }) => name)).toEqual(
+      rest.filter((name) => name !== padded(7) && name !== padded(9)),
+    );
+    const [, eighth, tenth] = told;
+    expect(eighth?.entry?.attributes).toMatchObject({ ino, sizeBytes: "written".length });
+    expect(tenth?.entry?.attributes).toEqual(replaced.attributes);
+  });
+
+  test("are known for as long as if they had been taken then, and cost nothing", async () => {
+    const { setup, fh } = await halfRead();
+    setup.advance(101);
+    expect(setup.fs.gauges().rememberedInodes).toBe(0);
+    const told = await readReply(setup, fh, { offset: 8, entriesMax: 99, plus: true });
+    expect(told.map(({ name }) => name)).toEqual(rest);
+    setup.advance(99);
+    for (const { entry, ino, name } of told) {
+      expect(entry?.entryValidMs).toBe(100);
+      expect((await setup.fs.lookup(ROOT, name)).attributes.ino).toBe(ino);
+    }
+    expect(setup.bucket.takeCounts()).toEqual({});
+  });
+
+  test("count for less once a read has shown that they are others", async () => {
+    const { setup, fh } = await halfRead();
+    setup.bucket.store(padded(6), "replaced");
+    const opened = await setup.fs.open(
+      (await setup.fs.lookup(ROOT, padded(6))).attributes.ino,
+      O_RDONLY,
+      CALLER,
+    );
+    await expect(setup.fs.read(opened.fh, 0, 10)).rejects.toThrow();
+    const [first] = await readReply(setup, fh, { offset: 8, entriesMax: 99, plus: true });
+    expect(first?.entry?.entryValidMs).toBe(0);
+  });
+
+  test("are told again from anywhere in the reply before, each once", async () => {
+    const { setup, fh } = await halfRead();
+    const told = await readReply(setup, fh, { offset: 4, entriesMax: 99 });
+    const names = told.map(({ name }) => name);
+    expect(names).toEqual([...[2, 3, 4, 5].map(padded), ...rest]);
+  });
+
+  test("are left where the directory is closed or read anew", async () => {
+    const { setup, fh } = await halfRead();
+    const again = await readReply(setup, fh, { offset: 0, entriesMax: 99 });
+    expect(again).toHaveLength(22);
+    const { fh: other } = await setup.fs.opendir(ROOT);
+    await readReply(setup, other, { offset: 0, entriesMax: 8 });
+    setup.fs.releasedir(other);
+    setup.fs.releasedir(fh);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(setup.fs.gauges().directoryHandles).toBe(0);
   });
 });
 
