@@ -101,12 +101,13 @@ export class MemorySink implements BodySink {
   }
 
   target(): Uint8Array {
-    this.#target = new Uint8Array(this.#pieceBytes);
+    if (this.#target.length === 0) this.#target = new Uint8Array(this.#pieceBytes);
     return this.#target;
   }
 
   filled(byteCount: number): void {
     this.#pieces.push(this.#target.subarray(0, byteCount));
+    this.#target = this.#target.subarray(byteCount);
   }
 
   restart(): void {
