@@ -90,6 +90,10 @@ export class KernelTree implements Tree {
   }
 }
 
+const SCRATCH_BYTES = 1024 * 1024;
+/** What nobody reads into. One for each read of a few bytes would have the garbage collector work all the time. */
+const free: Buffer[] = [];
+
 class KernelFile implements OpenFile {
   readonly #handle: FileHandle;
 
@@ -98,9 +102,15 @@ class KernelFile implements OpenFile {
   }
 
   async read(offset: number, byteCount: number): Promise<Buffer> {
-    const buffer = Buffer.alloc(byteCount);
-    const { bytesRead } = await this.#handle.read(buffer, 0, byteCount, offset);
-    return buffer.subarray(0, bytesRead);
+    const buffer =
+      (byteCount <= SCRATCH_BYTES ? free.pop() : undefined) ??
+      Buffer.allocUnsafeSlow(Math.max(byteCount, SCRATCH_BYTES));
+    try {
+      const { bytesRead } = await this.#handle.read(buffer, 0, byteCount, offset);
+      return Buffer.from(buffer.subarray(0, bytesRead));
+    } finally {
+      if (buffer.length === SCRATCH_BYTES) free.push(buffer);
+    }
   }
 
   async write(data: Uint8Array, offset: number): Promise<void> {
