@@ -8,7 +8,7 @@ import { CountingMount, describeCounts, KINDS, type Program } from "./counting.t
 import { OPERATIONS } from "./operations.ts";
 import { type Cell, COLUMNS, type Column, matches, readRequestTable } from "./request-table.ts";
 
-const ATTEMPTS = 6;
+const ATTEMPTS = 20;
 const table = readRequestTable();
 
 function cellOf(operation: string, column: Column): Cell {
