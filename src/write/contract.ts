@@ -7,6 +7,7 @@ import type { PartMemory } from "./part-memory.ts";
 import type { PartSchedule } from "./part-schedule.ts";
 import type { Sums } from "./running-sum.ts";
 import type { SpillFile } from "./spill-file.ts";
+import type { PacedFiles } from "./upload-pace.ts";
 
 /** What is to be written, and on which conditions. */
 export interface UploadTarget {
@@ -30,6 +31,7 @@ export interface UploadParts {
   readonly smallBuffers: SmallBuffers;
   readonly spillFile: SpillFile;
   readonly schedule: PartSchedule;
+  readonly pacedFiles: PacedFiles;
   readonly sums: Sums;
   readonly contentTypeOf: (key: string) => string;
   readonly afterReply: (work: () => void) => void;

@@ -50,7 +50,7 @@ export class SequentialUpload implements Upload {
   readonly #whole: RunningSum | undefined;
   #uploadId: Promise<string> | undefined;
   readonly #inFlight = new InFlight();
-  readonly #pace = new UploadPace();
+  readonly #pace: UploadPace;
   /** The last write that had to wait. */
   #tail: Promise<number> | undefined;
   #completion: Promise<Stored> | undefined;
@@ -67,6 +67,7 @@ export class SequentialUpload implements Upload {
       spill: () => this.#spillPart(),
     });
     this.#memory = new UploadMemory(parts, this.#filler);
+    this.#pace = new UploadPace(parts.pacedFiles);
     this.#spill = new Spill(parts.spillFile, parts.memory, this.#filler);
     this.#whole = parts.sums.startWhole();
     this.#part = this.#newPart(1);

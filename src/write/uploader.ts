@@ -65,6 +65,7 @@ export function createUploader(options: UploaderOptions): StartUpload {
     }),
     spillFile,
     schedule: new PartSchedule({ ...options, memoryBytes }),
+    pacedFiles: { count: 0 },
     sums: new Sums(uploadChecksums, checksums),
     contentTypeOf: options.contentTypeOf ?? (() => ANY_BYTES),
     afterReply: options.afterReply ?? ((work) => work()),
