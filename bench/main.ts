@@ -54,7 +54,8 @@ async function main(): Promise<void> {
   }
   const before = readResult(given.resume);
   const cachesDropped = before.cachesDropped && !given.keepCaches;
-  return bench({ ...before, cachesDropped }, found, given.resume);
+  // What failed may have been mended since.
+  return bench({ ...before, cachesDropped, failures: [] }, found, given.resume);
 }
 
 function list(found: readonly Contender[]): void {
@@ -172,7 +173,7 @@ async function bench(before: Result, found: readonly Contender[], path: string):
         linkOf: ({ delayMs }) => ({ delayMs, mibPerSecond: settings.mibPerSecond }),
         save: (result) => writeResult(path, result),
       },
-      remainingCells(cells, before),
+      remainingCells(cells, before.measurements),
       before,
     );
     writeResult(path, result);

@@ -35,19 +35,15 @@ export function planCells({ contendersOf, jobs, rounds, seed }: PlanOptions): Pl
   return cells;
 }
 
-/** Without what was measured already, and what failed. */
+/** Without what was measured already. */
 export function remainingCells(
   cells: readonly PlannedCell[],
-  { failures, measurements }: Pick<Result, "measurements" | "failures">,
+  measurements: Result["measurements"],
 ): PlannedCell[] {
   const done = new Set(
     measurements.map(({ contender, job, round }) => `${job}\n${contender}\n${round}`),
   );
-  const failed = new Set(failures.map(({ contender, job }) => `${job}\n${contender}`));
-  return cells.filter(
-    ({ contender, job, round }) =>
-      !done.has(`${job}\n${contender}\n${round}`) && !failed.has(`${job}\n${contender}`),
-  );
+  return cells.filter(({ contender, job, round }) => !done.has(`${job}\n${contender}\n${round}`));
 }
 
 /** Guesses from the cells that are done: those of the same job where there are some. */

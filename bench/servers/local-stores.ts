@@ -98,7 +98,7 @@ async function untilReady(child: ChildProcess, url: string, clear: () => void): 
   });
   try {
     await until(url, async () => {
-      if (child.exitCode !== null) failure = `exit status ${child.exitCode}`;
+      if (child.exitCode !== null) failure ??= `exit status ${child.exitCode}`;
       if (failure !== undefined) throw new Error(`${child.spawnfile} did not start: ${failure}`);
       return (await fetch(url).catch(() => undefined)) !== undefined;
     });

@@ -38,16 +38,9 @@ describe("planCells", () => {
 describe("remainingCells", () => {
   test("leaves out what was measured", () => {
     const measured = measurement({ job: "a", contender: "two", round: 3 });
-    const rest = remainingCells(plan(1), { measurements: [measured], failures: [] });
+    const rest = remainingCells(plan(1), [measured]);
     expect(rest.length).toBe(23);
     expect(rest).not.toContainEqual({ job: "a", contender: "two", round: 3 });
-  });
-
-  test("does not try again what failed", () => {
-    const failure = { job: "b", contender: "one", round: 0, message: "no" };
-    const rest = remainingCells(plan(1), { measurements: [], failures: [failure] });
-    expect(rest.length).toBe(20);
-    expect(rest.filter((cell) => cell.job === "b" && cell.contender === "one")).toEqual([]);
   });
 });
 

@@ -100,7 +100,8 @@ test("measures on a directory bucket, where who cannot is not applicable", {
 
 test("goes on where a run ended, and compares", { timeout: 180_000 }, async () => {
   const whole = readResult(path);
-  const partial: Result = { ...whole, measurements: whole.measurements.slice(0, 7) };
+  const failure = { job: "read-5m", contender: "mount-s3-ts", round: 1, message: "no server" };
+  const partial = { ...whole, measurements: whole.measurements.slice(0, 7), failures: [failure] };
   const resumed = join(directory, "resumed.json");
   // As a run that dropped them left it.
   writeResult(resumed, { ...partial, cachesDropped: true });
@@ -113,6 +114,7 @@ test("goes on where a run ended, and compares", { timeout: 180_000 }, async () =
     ...{ job, contender, round },
   });
   expect(after.measurements.map(cell)).toEqual(whole.measurements.map(cell));
+  expect(after.failures).toEqual([]);
 
   const compared = await bench(["--compare", path, resumed]);
   expect(compared.output).toMatch(/read-5m +mount-s3-ts +\S+ MiB\/s +\S+ MiB\/s +×1\.00/);
