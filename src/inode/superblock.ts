@@ -253,7 +253,7 @@ export class Superblock {
     return this.#listings.open(directory);
   }
 
-  /** The inode for a name that a listing brought; undefined when it is gone by now. `before`: as what it was admitted sooner. */
+  /** As `Listings.admit`. */
   admit(
     directory: DirectoryInode,
     listing: DirectoryListing,

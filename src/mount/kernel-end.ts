@@ -18,7 +18,7 @@ import { loadFuse, mountWithFuseNative } from "../fuse-native/index.ts";
 import { type Addon, addon, addonIfAny, addonOrPortable, type Portable } from "../native/index.ts";
 import { MountError } from "./error.ts";
 import type { MountOptions } from "./options.ts";
-import { processorsAllowed } from "./processors.ts";
+import { defaultBusyPoll } from "./processors.ts";
 
 /** What df and mount show. */
 const NAMES = { fsname: "mount-s3-ts", subtype: "mount-s3-ts" } as const;
@@ -61,17 +61,15 @@ export interface KernelParts {
   readonly background: NonNullable<SessionOptions["background"]>;
 }
 
-/** Longer than a server nearby takes to answer, and than programs take from one read to the next. */
-const BUSY_POLL_MICROS = 200;
-
 /**
- * Loads what `options.fuseBackend` names.
+ * Loads what `options.fuseBackend` names, for a mount that may use so many `processors`.
  * @throws NativeError or FuseNativeError that says what to install
  */
-export async function loadBackend(options: MountOptions): Promise<Backend> {
+export async function loadBackend(options: MountOptions, processors: number): Promise<Backend> {
   switch (options.fuseBackend) {
     case "native": {
       const native = addon();
+      const busyPollMicros = options.busyPollMicros ?? defaultBusyPoll(processors);
       let late: (() => void) | undefined;
       const onServed = (): void => {
         const work = late;
@@ -85,7 +83,7 @@ export async function loadBackend(options: MountOptions): Promise<Backend> {
           assert(late === undefined, "a request leaves one thing for later");
           late = work;
         },
-        start: (parts) => startNative(options, native, { ...parts, onServed }),
+        start: (parts) => startNative(options, native, { ...parts, busyPollMicros, onServed }),
       };
     }
     case "fuse-native": {
@@ -107,28 +105,19 @@ export async function loadBackend(options: MountOptions): Promise<Backend> {
   }
 }
 
-/** Whoever has a share of a processor, or no more than one, has nothing to spend on waiting. */
-function defaultBusyPoll(): number {
-  return processorsAllowed() < 2 ? 0 : BUSY_POLL_MICROS;
-}
-
 async function startNative(
   options: MountOptions,
   addon: Addon,
-  { operations, log, background, onServed }: KernelParts & Pick<SessionOptions, "onServed">,
+  parts: KernelParts & Required<Pick<SessionOptions, "busyPollMicros" | "onServed">>,
 ): Promise<KernelEnd> {
-  const mountPoint = await makeMountPoint(options, { addon, log });
+  const mountPoint = await makeMountPoint(options, { addon, log: parts.log });
   const { fd, allowedUids } = mountPoint;
   const session = serve({
+    ...parts,
     addon,
     fd,
-    operations,
     errnoOf,
     absentMsOf,
-    ...(onServed && { onServed }),
-    log,
-    background,
-    busyPollMicros: options.busyPollMicros ?? defaultBusyPoll(),
     ...(allowedUids && { allowedUids }),
   });
   try {

@@ -64,10 +64,11 @@ export interface Mounted {
  * @throws MountError, FuseError, NativeError or FuseNativeError, each with a message for the person who asked
  */
 export async function mountBucket(options: MountOptions, context: MountContext): Promise<Mounted> {
-  const backend = await loadBackend(options);
+  const processors = processorsAllowed();
+  const backend = await loadBackend(options, processors);
   const cores = addonIfAny()?.forbidCores() ?? 0;
   if (cores < 0) context.log.named("mount").warn(`core dumps stay allowed: ${systemError(-cores)}`);
-  startDataThreads(options, context.log.named("mount"));
+  startDataThreads(options, processors, context.log.named("mount"));
   const budgetBytes = budgetFor(options);
   const tuning = tuningFrom(context.environment);
   const { metrics } = context;
@@ -91,10 +92,10 @@ export async function mountBucket(options: MountOptions, context: MountContext):
 const ASIDE_BYTES_MIN = 256 * KIB;
 
 /** The mount works without them. */
-function startDataThreads(options: MountOptions, log: Log): void {
+function startDataThreads(options: MountOptions, processors: number, log: Log): void {
   const { dataThreads, endpointUrl, threadsMax = Number.POSITIVE_INFINITY } = options;
   const overTls = endpointUrl?.startsWith("http:") !== true;
-  const wanted = dataThreads ?? defaultDataThreads(overTls, processorsAllowed());
+  const wanted = dataThreads ?? defaultDataThreads(overTls, processors);
   const count = Math.min(wanted, threadsMax - 1);
   if (count === 0) return;
   const result = addonIfAny()?.setDataThreads(count, ASIDE_BYTES_MIN) ?? 0;

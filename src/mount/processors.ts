@@ -22,6 +22,14 @@ export function processorsAllowed(
   return Math.min(ofMachine, ...quotas.filter((count) => count > 0));
 }
 
+/** Longer than a server nearby takes to answer, and than programs take from one read to the next. */
+const BUSY_POLL_MICROS = 200;
+
+/** Whoever has a share of a processor, or no more than one, has nothing to spend on waiting. */
+export function defaultBusyPoll(processors: number): number {
+  return processors < 2 ? 0 : BUSY_POLL_MICROS;
+}
+
 /** One data thread for so many processors: the others are for the programs, the network and S3. */
 const PROCESSORS_PER_DATA_THREAD = 4;
 /** What one JavaScript thread can keep busy, with what there is to decrypt (docs/SCALING.md). */

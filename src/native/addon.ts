@@ -4,8 +4,8 @@
  * Every function that can fail returns a negative errno instead of throwing, unless it says so; it
  * throws a TypeError or RangeError only when it is called with the wrong types or out of range, which
  * is a programmer's error. No function allocates on the hot path, none blocks the loop but those that
- * say so. Buffers are used during the call only, unless data threads use them. The same addon may be loaded in several worker
- * threads; a channel stays in its own.
+ * say so. Buffers are used during the call only, unless data threads use them. The same addon may be
+ * loaded in several worker threads; a channel stays in its own.
  */
 
 export interface Addon {
@@ -215,9 +215,10 @@ export interface Channel {
   pause(): void;
   resume(): void;
   /**
-   * Stops watching, ends the notify thread and settles the promises of replies. Does not close the descriptor, and never waits for the
-   * kernel: a thread that it holds back in a write ends when the kernel lets go of it, and keeps the
-   * connection open until then (MNT_FORCE, or /sys/fs/fuse/connections, breaks it). Idempotent.
+   * Stops watching, ends the notify thread and settles the promises of replies. Does not close the
+   * descriptor, and never waits for the kernel: a thread that it holds back in a write ends when the
+   * kernel lets go of it, and keeps the connection open until then (MNT_FORCE, or
+   * /sys/fs/fuse/connections, breaks it). Idempotent.
    */
   close(): void;
 }

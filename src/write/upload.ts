@@ -11,6 +11,7 @@
  */
 
 import { inBackground } from "../base/log.ts";
+import { KIB } from "../base/sizes.ts";
 import type { Stored, UploadedPart } from "../s3/index.ts";
 import type { Upload, UploadParts, UploadTarget } from "./contract.ts";
 import { WriteError, type WriteErrorKind } from "./error.ts";
@@ -26,7 +27,7 @@ import { UploadPace } from "./upload-pace.ts";
 import { withdrawUpload } from "./withdrawal.ts";
 
 /** Copying and summing so many bytes takes long enough for their writer to get on meanwhile. */
-const LATE_BYTES = 64 * 1024;
+const LATE_BYTES = 64 * KIB;
 
 interface Failed {
   readonly error: unknown;
