@@ -44,9 +44,9 @@ export class Cancellation implements CancelSignal {
   }
 
   /** Idempotent. */
-  abort(): void {
+  abort(reason?: unknown): void {
     if (this.#reason !== undefined) return;
-    this.#reason = new DOMException("This operation was aborted", "AbortError");
+    this.#reason = reason ?? new DOMException("This operation was aborted", "AbortError");
     const listeners = this.#listeners;
     this.#listeners = undefined;
     for (const listener of listeners ?? []) listener();

@@ -10,5 +10,5 @@
 export type { FileSystemOptions, FileSystemParts, UploadTarget } from "./core.ts";
 export { absentMsOf, errnoOf } from "./errno.ts";
 export { createFileSystem, type FileSystem, type Gauges } from "./file-system.ts";
-export { tgidOf } from "./process-id.ts";
+export { rememberingTgids } from "./process-id.ts";
 export type { ShutdownReport } from "./shutdown.ts";

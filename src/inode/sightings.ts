@@ -340,6 +340,11 @@ export class Sightings {
   }
 }
 
+/** Without a stack, which takes longer than the rest of a lookup, and which nobody looks at. */
 export function notFound(name: string, absentMs = 0): InodeError {
-  return new InodeError("not-found", `there is no ${JSON.stringify(name)}`, { absentMs });
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  const error = new InodeError("not-found", `there is no ${JSON.stringify(name)}`, { absentMs });
+  Error.stackTraceLimit = stackTraceLimit;
+  return error;
 }

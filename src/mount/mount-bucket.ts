@@ -10,7 +10,7 @@ import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
 import { KIB, MIB } from "../base/sizes.ts";
 import { systemError } from "../base/system-error.ts";
-import { createFileSystem, type FileSystem, tgidOf } from "../fs/index.ts";
+import { createFileSystem, type FileSystem, rememberingTgids } from "../fs/index.ts";
 import type { Operations } from "../fuse/index.ts";
 import {
   arenaBudget,
@@ -211,7 +211,7 @@ class Mount implements Mounted {
       }),
       options,
       log: log.named("fs"),
-      tgidOf,
+      tgidOf: rememberingTgids(() => performance.now()),
       invalidateEntry: async (parent, name, expireOnly) =>
         this.#kernel?.invalidateEntry?.(parent, name, expireOnly),
       invalidatePages: async (ino) => this.#kernel?.invalidatePages?.(ino),

@@ -4,7 +4,7 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
  */
 
-import { createHash, createHmac, createSecretKey, type KeyObject } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 
 export interface Credentials {
   readonly accessKeyId: string;
@@ -37,7 +37,7 @@ export class Signer {
   readonly #scope: SigningScope;
   #credentials: Credentials | undefined;
   #day = "";
-  #key: KeyObject | undefined;
+  #key: HmacKey | undefined;
 
   constructor(scope: SigningScope) {
     this.#scope = scope;
@@ -55,15 +55,14 @@ export class Signer {
     const canonical = `${method}\n${path}\n${query}\n${canonicalHeaders}\n${names}\n${payload}`;
     const day = timestamp.slice(0, 8);
     const scope = `${day}/${this.#scope.region}/${this.#scope.service}/aws4_request`;
-    const digest = createHash("sha256").update(canonical).digest("hex");
-    const signature = createHmac("sha256", this.#keyOf(credentials, day))
-      .update(`AWS4-HMAC-SHA256\n${timestamp}\n${scope}\n${digest}`)
-      .digest("hex");
+    const digest = hash("sha256", canonical);
+    const text = `AWS4-HMAC-SHA256\n${timestamp}\n${scope}\n${digest}`;
+    const signature = this.#keyOf(credentials, day).sign(text);
     const credential = `Credential=${credentials.accessKeyId}/${scope}`;
     return `AWS4-HMAC-SHA256 ${credential}, SignedHeaders=${names}, Signature=${signature}`;
   }
 
-  #keyOf(credentials: Credentials, day: string): KeyObject {
+  #keyOf(credentials: Credentials, day: string): HmacKey {
     if (this.#key !== undefined && this.#day === day && this.#credentials === credentials) {
       return this.#key;
     }
@@ -73,8 +72,32 @@ export class Signer {
     }
     this.#day = day;
     this.#credentials = credentials;
-    this.#key = createSecretKey(key);
+    this.#key = new HmacKey(key);
     return this.#key;
+  }
+}
+
+const SHA256_BLOCK_BYTES = 64;
+
+/** HMAC-SHA256 (RFC 2104) under one key: Node's own takes longer, and twice as long after a pause. */
+class HmacKey {
+  readonly #inner: Buffer;
+  readonly #outer: Buffer;
+
+  /** `key` is a digest: no longer than a block, as keys have to be. */
+  constructor(key: Buffer) {
+    this.#inner = Buffer.alloc(SHA256_BLOCK_BYTES, 0x36);
+    this.#outer = Buffer.alloc(SHA256_BLOCK_BYTES, 0x5c);
+    for (const [at, byte] of key.entries()) {
+      this.#inner[at] = byte ^ 0x36;
+      this.#outer[at] = byte ^ 0x5c;
+    }
+  }
+
+  /** The code of `text`, in hexadecimal digits. */
+  sign(text: string): string {
+    const inner = hash("sha256", Buffer.concat([this.#inner, Buffer.from(text)]), "buffer");
+    return hash("sha256", Buffer.concat([this.#outer, inner]));
   }
 }
 

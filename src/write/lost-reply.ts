@@ -9,6 +9,7 @@
 
 import { createHash } from "node:crypto";
 
+import { Cancellation, type CancelSignal } from "../base/cancellation.ts";
 import {
   type Checksum,
   type ObjectClient,
@@ -48,18 +49,24 @@ export async function storedAfterAll(
   client: ObjectClient,
   error: unknown,
   expected: ExpectedObject,
-  signal: AbortSignal,
+  signal: CancelSignal,
 ): Promise<Stored | undefined> {
   if (signal.aborted || !(error instanceof S3Error) || !KINDS_OF_LOST_REPLIES.has(error.kind)) {
     return undefined;
   }
+  const limit = new Cancellation();
+  const giveUp = (): void => limit.abort();
+  const timer = setTimeout(giveUp, PROOF_MS);
+  signal.addEventListener("abort", giveUp);
   try {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(PROOF_MS)]);
     const info = await client.headStored(expected.key, expected.checksum?.algorithm, limit);
     return isOurs(info, expected) ? { etag: info.etag } : undefined;
   } catch {
     // The first failure is the one to report.
     return undefined;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", giveUp);
   }
 }
 

@@ -13,6 +13,7 @@
  *     free ──tryTake, take──▶ held by the part being filled ──send──▶ returning ──give──▶ free
  */
 
+import type { CancelSignal } from "../base/cancellation.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { MIB } from "../base/sizes.ts";
 import { BLOCK_BYTES, type Block, type BlockPool, MemoryError } from "../memory/index.ts";
@@ -143,7 +144,7 @@ export class PartMemory {
   }
 
   /** A block for somebody who waits. Rejects with MemoryError "exhausted" or the signal's reason. */
-  async take(filler: Filler, signal: AbortSignal): Promise<Block> {
+  async take(filler: Filler, signal: CancelSignal): Promise<Block> {
     signal.throwIfAborted();
     const settled = deferred<Block>();
     const onAbort = (): void => {

@@ -3,6 +3,7 @@
  * others need its memory, and brought back before it is sent.
  */
 
+import type { CancelSignal } from "../base/cancellation.ts";
 import type { Block } from "../memory/index.ts";
 import { WriteError } from "./error.ts";
 import type { OutgoingPart } from "./outgoing-part.ts";
@@ -40,7 +41,7 @@ export class Spill {
   }
 
   /** It has all its bytes in memory when this resolves. Rejects with WriteError "spill-lost" and as `take`. */
-  async bringBack(part: OutgoingPart, signal: AbortSignal): Promise<void> {
+  async bringBack(part: OutgoingPart, signal: CancelSignal): Promise<void> {
     while (this.#moving !== undefined) await this.#moving;
     const read = this.#read(part, signal);
     await Promise.all([read, this.#move(read.catch(() => {}))]);
@@ -71,7 +72,7 @@ export class Spill {
     this.#memory.giveReturning(this.#filler, released);
   }
 
-  async #read(part: OutgoingPart, signal: AbortSignal): Promise<void> {
+  async #read(part: OutgoingPart, signal: CancelSignal): Promise<void> {
     while (part.missesBlock) {
       const block = this.#memory.tryTake(this.#filler);
       part.restoreBlock(block ?? (await this.#memory.take(this.#filler, signal)));

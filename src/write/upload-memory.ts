@@ -1,5 +1,6 @@
 /** The memory of one upload: what its parts are filled into, and what comes back when they are sent. */
 
+import type { CancelSignal } from "../base/cancellation.ts";
 import { SMALL_BYTES, type SmallBuffers } from "../memory/index.ts";
 import type { OutgoingPart } from "./outgoing-part.ts";
 import type { Filler, PartMemory } from "./part-memory.ts";
@@ -43,7 +44,7 @@ export class UploadMemory {
   }
 
   /** Waits for another block, for the part that is filled by then, if any still is. */
-  async addBlock(partThen: () => OutgoingPart | undefined, signal: AbortSignal): Promise<void> {
+  async addBlock(partThen: () => OutgoingPart | undefined, signal: CancelSignal): Promise<void> {
     const block = await this.#memory.take(this.#filler, signal);
     const part = partThen();
     if (part === undefined) this.#memory.giveHeld(this.#filler, [block]);

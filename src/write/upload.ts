@@ -10,6 +10,7 @@
  *     └──── failure, abort ────┴────▶ failed (clean-up runs; abort and complete wait for it)
  */
 
+import { Cancellation } from "../base/cancellation.ts";
 import { inBackground } from "../base/log.ts";
 import { KIB } from "../base/sizes.ts";
 import type { Stored, UploadedPart } from "../s3/index.ts";
@@ -42,7 +43,7 @@ export class SequentialUpload implements Upload {
   readonly #filler: Filler;
   readonly #memory: UploadMemory;
   readonly #spill: Spill;
-  readonly #abort = new AbortController();
+  readonly #cancellation = new Cancellation();
   #bytesWritten = 0;
   #part: OutgoingPart;
   /** Bytes in parts before `#part`. */
@@ -184,7 +185,7 @@ export class SequentialUpload implements Upload {
     if (this.#sendEarly()) return;
     try {
       const part = () => (this.#failed === undefined ? this.#part : undefined);
-      await this.#memory.addBlock(part, this.#abort.signal);
+      await this.#memory.addBlock(part, this.#cancellation);
     } catch (error) {
       throw this.#fail(error);
     }
@@ -213,7 +214,7 @@ export class SequentialUpload implements Upload {
 
   async #bringBack(): Promise<void> {
     if (!this.#spill.isAway(this.#part)) return;
-    const back = this.#spill.bringBack(this.#part, this.#abort.signal);
+    const back = this.#spill.bringBack(this.#part, this.#cancellation);
     this.#inFlight.track(back);
     await back.catch((error: unknown) => {
       throw this.#fail(error);
@@ -270,7 +271,7 @@ export class SequentialUpload implements Upload {
     const body = part.body();
     const uploaded = await this.#parts.client.uploadPart(
       { key: this.#target.key, uploadId, partNumber, body, checksum },
-      this.#abort.signal,
+      this.#cancellation,
     );
     // Nobody but us has compared what was sent with what was written.
     if (uploaded.checksum === undefined) this.#requireIntact(part);
@@ -307,7 +308,7 @@ export class SequentialUpload implements Upload {
     const request = { ...this.#target, body, checksum, contentType: contentTypeOf(key) };
     this.#memory.send();
     this.#isPut = true;
-    const stored = await this.#settle(() => client.put(request, this.#abort.signal), {
+    const stored = await this.#settle(() => client.put(request, this.#cancellation), {
       key,
       sizeBytes: this.#bytesWritten,
       checksum,
@@ -328,7 +329,7 @@ export class SequentialUpload implements Upload {
     const uploadId = (await this.#uploadId) ?? "";
     const whole = this.#whole && sums.toSend(this.#whole);
     const request = { ...this.#target, uploadId, parts, ...(whole && { checksum: whole }) };
-    return await this.#settle(() => client.completeUpload(request, this.#abort.signal), {
+    return await this.#settle(() => client.completeUpload(request, this.#cancellation), {
       key,
       sizeBytes: this.#bytesWritten,
       checksum: this.#sent.objectChecksum(sums, this.#whole),
@@ -340,7 +341,7 @@ export class SequentialUpload implements Upload {
   async #settle(request: () => Promise<Stored>, expected: ExpectedObject): Promise<Stored> {
     const outcome = request().catch(async (error: unknown) => {
       const { client } = this.#parts;
-      const stored = await storedAfterAll(client, error, expected, this.#abort.signal);
+      const stored = await storedAfterAll(client, error, expected, this.#cancellation);
       if (stored === undefined) throw error;
       return stored;
     });
@@ -351,7 +352,7 @@ export class SequentialUpload implements Upload {
   /** Notes the first failure and starts the clean-up. Returns the error that everybody gets. */
   #fail(error: unknown): unknown {
     if (this.#failed === undefined) {
-      this.#abort.abort(error);
+      this.#cancellation.abort(error);
       const cleanedUp = this.#cleanUp();
       this.#failed = { error, cleanedUp };
       const what = `cleaning up after ${JSON.stringify(this.#target.key)}`;

@@ -26,6 +26,11 @@ test("it tells as an AbortSignal does that it was given up, and why", () => {
   expect(cancellation.aborted).toBe(true);
   expect(cancellation.reason).toEqual(controller.signal.reason);
   expect(() => cancellation.throwIfAborted()).toThrow(controller.signal.reason);
+  const told = new Cancellation();
+  const reason = new Error("enough");
+  told.abort(reason);
+  told.abort(new Error("too late"));
+  expect(told.reason).toBe(reason);
   const late = (): never => expect.unreachable("an event that was is not told again");
   cancellation.addEventListener("abort", late);
   cancellation.abort();

@@ -13,7 +13,7 @@ import {
   ESTALE,
 } from "../../src/base/errno.ts";
 import { errnoName } from "../../src/fs/errno.ts";
-import { errnoOf, tgidOf } from "../../src/fs/index.ts";
+import { errnoOf } from "../../src/fs/index.ts";
 import { InodeError } from "../../src/inode/index.ts";
 import { MemoryError } from "../../src/memory/index.ts";
 import { S3Error, type S3ErrorKind } from "../../src/s3/index.ts";
@@ -62,10 +62,4 @@ test("errnoName names a number as errno(3) does", () => {
     "ESTALE",
     "errno 4242",
   ]);
-});
-
-test("tgidOf finds the process of a thread, and nothing for what is not there", () => {
-  expect(tgidOf(process.pid)).toBe(process.pid);
-  expect(tgidOf(0)).toBeUndefined();
-  expect(tgidOf(2 ** 30)).toBeUndefined();
 });
