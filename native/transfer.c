@@ -6,25 +6,47 @@
 #include "channel.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 /* Below IOV_MAX, 1024, with the header. */
 #define PARTS_MAX 1000
 
+/* What is before the payload of a WRITE: fuse_in_header and fuse_write_in. */
+#define WRITE_HEAD_BYTES 80
+#define FUSE_WRITE 16
+
+/* What went to `payload`, but is that of a request which has none, belongs behind the rest. */
+static void join_request(struct bytes head, struct bytes payload, size_t count) {
+  uint32_t opcode;
+  memcpy(&opcode, head.data + 4, sizeof opcode);
+  if (count > WRITE_HEAD_BYTES && opcode != FUSE_WRITE)
+    memcpy(head.data + WRITE_HEAD_BYTES, payload.data, count - WRITE_HEAD_BYTES);
+}
+
 napi_value channel_receive(napi_env env, napi_callback_info info) {
-  napi_value arguments[1];
-  struct bytes slot;
-  struct channel *channel = channel_receiver(env, info, 1, arguments);
-  if (channel == NULL || !read_bytes(env, arguments[0], "slot", &slot))
+  napi_value arguments[2];
+  struct bytes head, payload;
+  struct channel *channel = channel_receiver(env, info, 2, arguments);
+  if (channel == NULL || !read_bytes(env, arguments[0], "head", &head) ||
+      !read_bytes(env, arguments[1], "payload", &payload))
     return NULL;
+  if (head.length < WRITE_HEAD_BYTES + payload.length) {
+    napi_throw_range_error(env, NULL, "head must hold what payload does, and 80 bytes");
+    return NULL;
+  }
   if (!channel->open)
     return number_of(env, -EBADF);
+  struct iovec vector[2] = {{.iov_base = head.data, .iov_len = WRITE_HEAD_BYTES},
+                            {.iov_base = payload.data, .iov_len = payload.length}};
   ssize_t count;
   /* ENOENT: the request was interrupted on its way here, and the next one can be taken. */
   do
-    count = read(channel->fd, slot.data, slot.length);
+    count = readv(channel->fd, vector, 2);
   while (count < 0 && (errno == EINTR || errno == ENOENT));
+  if (count > 0)
+    join_request(head, payload, (size_t)count);
   return result_of(env, count);
 }
 

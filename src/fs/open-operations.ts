@@ -117,14 +117,15 @@ export class OpenOperations {
     this.#core.checkNotRenaming(file);
   }
 
-  #openForWriting(file: FileInode, { flags, caller }: OpenRequest): Opened {
+  #openForWriting(file: FileInode, { caller }: OpenRequest): Opened {
     this.#core.checkWritable();
     const { handles, parts } = this.#core;
     file.made = true;
     const writer = this.#core.startWriter(file);
     const tgid = parts.tgidOf(caller.pid);
     const fh = handles.add({ kind: "write", file, writer, tgid });
-    return (flags & O_DIRECT) === 0 ? { fh } : { fh, directIo: true };
+    // Through the kernel's pages each byte would be copied once more, and they would push others out.
+    return { fh, directIo: true };
   }
 
   /** Opens what the name stands for now: what S3 said a moment ago will do for one open. */

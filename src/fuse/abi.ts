@@ -14,8 +14,8 @@ export const ABI_MINOR_OLDEST = 31;
 /** The most bytes of one READ or WRITE: 256 pages, the kernel's fs.fuse.max_pages_limit. */
 export const TRANSFER_BYTES_MAX = MIB;
 export const TRANSFER_PAGES_MAX = 256;
-/** A receive buffer: one WRITE of the greatest size with its header, a whole number of pages. */
-export const SLOT_BYTES = TRANSFER_BYTES_MAX + 8192;
+/** A request with its header, a whole number of pages. */
+export const REQUEST_BYTES_MAX = TRANSFER_BYTES_MAX + 4096;
 
 export const OPCODE = {
   lookup: 1,

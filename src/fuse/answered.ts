@@ -247,9 +247,9 @@ const files: readonly Row[] = [
     opcode: "write",
     bodyBytesMin: WRITE_IN.bytes,
     throughHandle: true,
-    keepsSlot: true,
+    keepsPayload: true,
     call: (operations, request) => {
-      const data = request.payload(WRITE_IN.bytes);
+      const data = request.payload();
       if (data.byteLength !== request.u32(WRITE_IN.size)) {
         throw new RequestError(EIO, "WRITE with fewer or more bytes than it says");
       }

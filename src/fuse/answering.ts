@@ -14,7 +14,7 @@ import { systemError } from "../base/system-error.ts";
 import { InterruptWatch } from "./interrupts.ts";
 import type { Operations } from "./operations.ts";
 import type { ReplyWriter } from "./reply.ts";
-import { RequestError, type RequestReader, type Slot } from "./request.ts";
+import { RequestError, type RequestReader } from "./request.ts";
 import type { AnsweredRow } from "./row.ts";
 
 /** The kernel takes errors in 1..511 only (fuse_dev_do_write in fs/fuse/dev.c). */
@@ -28,22 +28,22 @@ export interface AnsweringOptions {
   readonly absentMsOf: (error: unknown) => number;
   readonly allowedUids: readonly number[] | undefined;
   readonly isDying: (pid: number) => boolean;
-  /** A slot that `serve` kept is free again. */
-  readonly onSlotReturned: (slot: Slot) => void;
+  /** Keeps what the request brought until the function that is returned is called. */
+  readonly keepPayload: () => () => void;
   /** The kernel takes no more replies: the mount is gone. */
   readonly onGone: () => void;
   /** Something here is broken; it is not safe to go on. */
   readonly onBroken: (error: unknown) => void;
 }
 
-/** A request as it is remembered until its reply: values only, and the slot of a WRITE. */
+/** A request as it is remembered until its reply: values only, and what a WRITE brought. */
 interface Pending {
   readonly row: AnsweredRow<unknown>;
   readonly uniqueLow: number;
   readonly uniqueHigh: number;
   readonly pid: number;
   readonly askedBytes: number;
-  readonly slot: Slot | undefined;
+  readonly releasePayload: (() => void) | undefined;
   isGivenUp: boolean;
 }
 
@@ -70,8 +70,8 @@ export class Answering {
     return this.#pending.size + this.#sendingCount;
   }
 
-  /** Serves one request, which lies in `slot`. Returns whether the slot is kept until its reply. */
-  serve(row: AnsweredRow<unknown>, request: RequestReader, slot: Slot): boolean {
+  /** Serves one request. What it brought is kept until its reply, if that takes its time. */
+  serve(row: AnsweredRow<unknown>, request: RequestReader): void {
     const { uniqueLow, uniqueHigh } = request;
     let result: unknown;
     let askedBytes = 0;
@@ -91,23 +91,21 @@ export class Answering {
           errno: EINVAL,
         });
       }
-      return false;
+      return;
     }
     if (!(result instanceof Promise)) {
       this.#deliver(row, uniqueLow, uniqueHigh, askedBytes, result);
-      return false;
+      return;
     }
-    const keepsSlot = row.keepsSlot === true;
     this.#pend(result, {
       row,
       uniqueLow,
       uniqueHigh,
       pid: request.pid,
       askedBytes,
-      slot: keepsSlot ? slot : undefined,
+      releasePayload: row.keepsPayload === true ? this.#options.keepPayload() : undefined,
       isGivenUp: false,
     });
-    return keepsSlot;
   }
 
   /** The caller of the request `unique` received a signal. Unknown numbers were answered before. */
@@ -148,7 +146,7 @@ export class Answering {
   }
 
   #resolve(pending: Pending, value: unknown): void {
-    const { row, uniqueLow, uniqueHigh, askedBytes, slot } = pending;
+    const { row, uniqueLow, uniqueHigh, askedBytes } = pending;
     try {
       if (pending.isGivenUp || this.#isStopped) {
         this.#undo(row, value);
@@ -157,17 +155,17 @@ export class Answering {
         this.#deliver(row, uniqueLow, uniqueHigh, askedBytes, value);
       }
     } finally {
-      if (slot !== undefined) this.#options.onSlotReturned(slot);
+      pending.releasePayload?.();
     }
   }
 
   #reject(pending: Pending, error: unknown): void {
-    const { row, uniqueLow, uniqueHigh, slot, isGivenUp } = pending;
+    const { row, uniqueLow, uniqueHigh, isGivenUp } = pending;
     try {
       if (isGivenUp || this.#isStopped) this.#errnoOf(error);
       else this.#fail(row, uniqueLow, uniqueHigh, error);
     } finally {
-      if (slot !== undefined) this.#options.onSlotReturned(slot);
+      pending.releasePayload?.();
     }
   }
 

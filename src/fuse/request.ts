@@ -3,13 +3,13 @@
  *
  * A request is a 40-byte header, one struct that the opcode chooses, then zero, one or two
  * NUL-terminated names, then (for WRITE) the payload. One reader serves all requests of a session:
- * what it returns are values, except the payload, which is a view of the slot.
+ * what it returns are values, except the payload, which is a view of the memory that it came into.
  */
 
 import { Buffer, isUtf8 } from "node:buffer";
 import type { Caller } from "../base/attributes.ts";
 import { EFBIG, EINVAL, EIO, ENOENT } from "../base/errno.ts";
-import { IN_HEADER } from "./abi.ts";
+import { IN_HEADER, WRITE_IN } from "./abi.ts";
 
 const TWO_32 = 0x1_0000_0000;
 /** The upper word of 2^53: from here on a u64 does not fit a double. */
@@ -29,35 +29,29 @@ export class RequestError extends Error {
   }
 }
 
-/** A buffer that requests are received into, with the views that reading them takes. */
-export class Slot {
-  readonly bytes: Uint8Array;
-  readonly words: Uint32Array;
-  readonly text: Buffer;
-
-  /** `offset` and `byteCount` are multiples of four. */
-  constructor(memory: ArrayBuffer, offset: number, byteCount: number) {
-    this.bytes = new Uint8Array(memory, offset, byteCount);
-    this.words = new Uint32Array(memory, offset, byteCount / 4);
-    this.text = Buffer.from(memory, offset, byteCount);
-  }
-}
+const NO_BYTES = new Uint8Array();
 
 export class RequestReader {
-  #slot: Slot;
-  #words: Uint32Array;
+  /** Where requests are received, but for what a WRITE brings. */
+  readonly bytes: Uint8Array;
+  readonly #words: Uint32Array;
+  readonly #text: Buffer;
+  #payload: Uint8Array = NO_BYTES;
   #byteCount = 0;
 
-  constructor(slot: Slot) {
-    this.#slot = slot;
-    this.#words = slot.words;
+  /** `byteCount`, a multiple of four, is that of the largest request. */
+  constructor(byteCount: number) {
+    // What is not touched is not resident.
+    const memory = new ArrayBuffer(byteCount);
+    this.bytes = new Uint8Array(memory);
+    this.#words = new Uint32Array(memory);
+    this.#text = Buffer.from(memory);
   }
 
-  /** Points the reader at the request of `byteCount` (at least 40) bytes in `slot`. */
-  load(slot: Slot, byteCount: number): void {
-    this.#slot = slot;
-    this.#words = slot.words;
+  /** A request of `byteCount` (at least 40) bytes was received, into `payload` what a WRITE brings. */
+  load(byteCount: number, payload: Uint8Array): void {
     this.#byteCount = byteCount;
+    this.#payload = payload;
   }
 
   /** Whether the header tells the length that was received. */
@@ -153,15 +147,14 @@ export class RequestReader {
     return this.#decode(start, start + this.#lengthOfName(start), EINVAL);
   }
 
-  /** All bytes behind `offset`: a view of the slot, which lives as long as the slot is kept. */
-  payload(offset: number): Uint8Array {
-    const start = IN_HEADER.bytes + offset;
-    const { buffer, byteOffset } = this.#slot.bytes;
-    return new Uint8Array(buffer, byteOffset + start, this.#byteCount - start);
+  /** What a WRITE brings: a view of where it was received. */
+  payload(): Uint8Array {
+    const { buffer, byteOffset } = this.#payload;
+    return new Uint8Array(buffer, byteOffset, this.bodyBytes - WRITE_IN.bytes);
   }
 
   #lengthOfName(start: number): number {
-    const length = this.#slot.text.subarray(start, this.#byteCount).indexOf(0);
+    const length = this.#text.subarray(start, this.#byteCount).indexOf(0);
     if (length === -1) throw new RequestError(EIO, "name without an end");
     return length;
   }
@@ -172,7 +165,8 @@ export class RequestReader {
 
   /** The name in [start, end), which a NUL at `end` must close. */
   #decode(start: number, end: number, errnoOfMalformed: number): string {
-    const { bytes, text } = this.#slot;
+    const { bytes } = this;
+    const text = this.#text;
     if (end < start || bytes[end] !== 0) throw new RequestError(EIO, "name without an end");
     let isAscii = true;
     for (let at = start; at < end; at += 1) {

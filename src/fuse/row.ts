@@ -18,8 +18,8 @@ export interface AnsweredRow<T> {
   readonly throughHandle?: true;
   /** May be answered with EINTR while the operation still runs; `undo` then takes its result. */
   readonly interruptible?: true;
-  /** Lends the slot to the operation until the reply. */
-  readonly keepsSlot?: true;
+  /** Lends what the request brought to the operation until the reply. */
+  readonly keepsPayload?: true;
   /** Decodes and calls. Everything but the payload is read before this returns. */
   call(operations: Operations, request: RequestReader): Reply<T>;
   /** Composes and writes the reply. `askedBytes` is what `askedBytes()` gave. */

@@ -4,13 +4,19 @@
  * it, can send ends a session; only the end of the mount does, or an error of our own.
  */
 
-import { assert } from "../base/assert.ts";
 import { deferred } from "../base/deferred.ts";
 import { EAGAIN, EINVAL, EIO, ENODEV, ENOENT, ENOSYS } from "../base/errno.ts";
 import type { Log } from "../base/log.ts";
 import { systemError } from "../base/system-error.ts";
 import type { Addon, Channel } from "../native/index.ts";
-import { ABI_MAJOR, ABI_MINOR, ABI_MINOR_OLDEST, IN_HEADER, INIT_OUT } from "./abi.ts";
+import {
+  ABI_MAJOR,
+  ABI_MINOR,
+  ABI_MINOR_OLDEST,
+  IN_HEADER,
+  INIT_OUT,
+  REQUEST_BYTES_MAX,
+} from "./abi.ts";
 import { Answering } from "./answering.ts";
 import { FuseError } from "./error.ts";
 import { isBeingKilled } from "./interrupts.ts";
@@ -26,15 +32,15 @@ import { invalidateEntryMessage, invalidateInodeMessage } from "./notification.t
 import { expectsReply, OPCODE_TABLE } from "./opcode-table.ts";
 import type { Operations } from "./operations.ts";
 import { ReplyWriter } from "./reply.ts";
-import { RequestError, RequestReader, type Slot } from "./request.ts";
+import { RequestError, RequestReader } from "./request.ts";
 import type { ControlRow, RefusedRow, Row, SessionControl } from "./row.ts";
-import { SlotPool } from "./slot-pool.ts";
 
 /** Requests served in one turn of the event loop, before the network and timers have theirs. */
 const REQUESTS_PER_TURN = 64;
 
 export interface SessionOptions {
-  readonly addon: Pick<Addon, "openChannel" | "allocateHuge">;
+  readonly addon: Pick<Addon, "openChannel">;
+  readonly intake: Intake;
   /** The descriptor of the mount, non-blocking. The caller closes it after `closed` has settled. */
   readonly fd: number;
   readonly operations: Operations;
@@ -58,10 +64,19 @@ export interface SessionOptions {
   readonly isDying?: (pid: number) => boolean;
 }
 
+/** Where the payloads of WRITEs are received. */
+export interface Intake {
+  /** For the next one, TRANSFER_BYTES_MAX; undefined while too many are kept. */
+  readonly bytes: Uint8Array | undefined;
+  readonly keptCount: number;
+  /** Keeps what came last in its place, until the function that is returned is called. */
+  keep(): () => void;
+}
+
 /** Both are zero when nothing is going on. */
 export interface SessionGauges {
   readonly pendingRequests: number;
-  readonly parkedSlots: number;
+  readonly keptPayloads: number;
 }
 
 /** Starts serving. INIT, the first request, has been waiting since the mount. */
@@ -74,8 +89,8 @@ export class Session {
   readonly #operations: Operations;
   readonly #errnoOf: (error: unknown) => number;
   readonly #channel: Channel;
-  readonly #slots: SlotPool;
-  readonly #request: RequestReader;
+  readonly #intake: Intake;
+  readonly #request = new RequestReader(REQUEST_BYTES_MAX);
   readonly #reply: ReplyWriter;
   readonly #answering: Answering;
   readonly #control: SessionControl;
@@ -83,8 +98,8 @@ export class Session {
   readonly #background: BackgroundLimits;
   readonly #initialized = deferred<Agreement>();
   readonly #closed = deferred<void>();
-  /** Where the next request goes; none while every slot is parked. */
-  #slot: Slot | undefined;
+  /** While too many payloads are kept. */
+  #isPaused: boolean = false;
   #state: "serving" | "closed" = "serving";
 
   constructor(options: SessionOptions) {
@@ -93,11 +108,7 @@ export class Session {
     this.#errnoOf = options.errnoOf;
     this.#onServed = options.onServed ?? (() => {});
     this.#background = { ...DEFAULT_BACKGROUND_LIMITS, ...options.background };
-    this.#slots = new SlotPool((byteCount) => options.addon.allocateHuge(byteCount));
-    const slot = this.#slots.take();
-    assert(slot !== undefined, "a new pool has slots");
-    this.#slot = slot;
-    this.#request = new RequestReader(slot);
+    this.#intake = options.intake;
     const { fd, busyPollMicros = 0 } = options;
     const onReadable = () => this.#drain();
     this.#channel = options.addon.openChannel({ fd, busyPollMicros, onReadable });
@@ -110,7 +121,7 @@ export class Session {
       absentMsOf: options.absentMsOf ?? (() => 0),
       allowedUids: options.allowedUids,
       isDying: options.isDying ?? isBeingKilled,
-      onSlotReturned: (returned) => this.#takeBack(returned),
+      keepPayload: () => this.#keepPayload(),
       onGone: () => this.close(),
       onBroken: (error) => this.#break(error),
     });
@@ -138,10 +149,9 @@ export class Session {
   }
 
   get gauges(): SessionGauges {
-    const receiving = this.#slot === undefined ? 0 : 1;
     return {
       pendingRequests: this.#answering.pendingCount,
-      parkedSlots: this.#slots.takenCount - receiving,
+      keptPayloads: this.#intake.keptCount,
     };
   }
 
@@ -186,9 +196,9 @@ export class Session {
   #drain(): void {
     try {
       for (let count = 0; count < REQUESTS_PER_TURN; count += 1) {
-        const slot = this.#slot;
-        if (slot === undefined || !this.#isServing) return;
-        const received = this.#channel.receive(slot.bytes);
+        const payload = this.#intake.bytes;
+        if (payload === undefined || !this.#isServing) return;
+        const received = this.#channel.receive(this.#request.bytes, payload);
         if (received === -EAGAIN) return;
         if (received === -ENODEV) {
           this.close();
@@ -196,7 +206,7 @@ export class Session {
         }
         if (received < 0)
           throw new FuseError("device-failed", `reading /dev/fuse: ${systemError(-received)}`);
-        this.#serveOne(slot, received);
+        this.#serveOne(received, payload);
         this.#onServed();
       }
     } catch (error) {
@@ -204,13 +214,13 @@ export class Session {
     }
   }
 
-  #serveOne(slot: Slot, byteCount: number): void {
+  #serveOne(byteCount: number, payload: Uint8Array): void {
     if (byteCount < IN_HEADER.bytes) {
       this.#log.warn(`ignored a request of ${byteCount} bytes`);
       return;
     }
     const request = this.#request;
-    request.load(slot, byteCount);
+    request.load(byteCount, payload);
     const row = OPCODE_TABLE[request.opcode];
     this.#reply.address(request.uniqueLow, request.uniqueHigh);
     if (row === undefined) {
@@ -220,17 +230,17 @@ export class Session {
       this.#log.warn(`${row.opcode} of ${byteCount} bytes is truncated`);
       this.#refuse(row, EIO);
     } else {
-      this.#dispatch(row, request, slot);
+      this.#dispatch(row, request);
     }
   }
 
-  #dispatch(row: Row, request: RequestReader, slot: Slot): void {
+  #dispatch(row: Row, request: RequestReader): void {
     if (this.#log.traceEnabled) {
       this.#log.trace(`${row.opcode} #${request.uniqueLow} from ${request.pid}`);
     }
     switch (row.kind) {
       case "answered":
-        if (this.#answering.serve(row, request, slot)) this.#parkSlot();
+        this.#answering.serve(row, request);
         break;
       case "refused":
         this.#refuse(row, row.errno(request));
@@ -275,17 +285,19 @@ export class Session {
     }
   }
 
-  /** The slot belongs to a WRITE now; another one receives, or none until one returns. */
-  #parkSlot(): void {
-    this.#slot = this.#slots.take();
-    if (this.#slot === undefined) this.#channel.pause();
-  }
-
-  #takeBack(slot: Slot): void {
-    this.#slots.give(slot);
-    if (this.#slot !== undefined) return;
-    this.#slot = this.#slots.take();
-    if (this.#isServing) this.#channel.resume();
+  /** Another place receives what comes next, or none until one is free. */
+  #keepPayload(): () => void {
+    const release = this.#intake.keep();
+    if (this.#intake.bytes === undefined) {
+      this.#isPaused = true;
+      this.#channel.pause();
+    }
+    return () => {
+      release();
+      if (!this.#isPaused || !this.#isServing) return;
+      this.#isPaused = false;
+      this.#channel.resume();
+    };
   }
 
   #forget(ino: number, lookups: number): void {

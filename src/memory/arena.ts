@@ -73,13 +73,15 @@ interface Page {
   /** Whether it may be resident. */
   touched: boolean;
   blocksInUse: number;
+  /** Blocks of it that are taken beside the budget. */
+  spares: number;
   /** Whether a block was taken from it since the last trim. */
   recent: boolean;
 }
 
 interface ArenaBlock extends Block {
   readonly page: Page;
-  /** Undefined while it is free. */
+  /** Undefined while it is free, or beside the budget. */
   use: BlockUse | undefined;
 }
 
@@ -132,6 +134,7 @@ class Arena implements BlockPool {
   /** In order of their last renewal. */
   readonly #holders = new Set<ShortageHolder>();
   #blocksMapped = 0;
+  #spares = 0;
   #blocksInUse = 0;
   #blocksWriting = 0;
   /** Blocks that holders said would come back when their transfers have ended. */
@@ -186,23 +189,61 @@ class Arena implements BlockPool {
     this.#serveWaiters();
   }
 
+  takeSpare(): Block | undefined {
+    this.#spares += 1;
+    const block = this.#popFree();
+    if (block === undefined) this.#spares -= 1;
+    else block.page.spares += 1;
+    return block;
+  }
+
+  giveSpare(block: Block): void {
+    const own = block as ArenaBlock;
+    assert(own.page.spares > 0, "a spare block is given back once");
+    own.page.spares -= 1;
+    this.#spares -= 1;
+    this.#free.push(own);
+    this.#startTrimming();
+  }
+
+  exchange(spare: Block, block: Block): void {
+    const taken = spare as ArenaBlock;
+    const given = block as ArenaBlock;
+    assert(
+      taken.use === undefined && given.use !== undefined,
+      "a spare block is exchanged for another",
+    );
+    taken.use = given.use;
+    taken.page.spares -= 1;
+    taken.page.blocksInUse += 1;
+    given.use = undefined;
+    given.page.blocksInUse -= 1;
+    given.page.spares += 1;
+  }
+
   onShortage(reclaim: (blocksWanted: number) => number): Holder {
     return new ShortageHolder(this.#holders, this.#nowMs, reclaim);
   }
 
   /** Takes the top of the stack for `use`, mapping more memory when there is none. */
   #pop(use: BlockUse): ArenaBlock | undefined {
-    if (!this.#allows(use)) return undefined;
-    if (this.#free.length === 0) this.#map();
-    const block = this.#free.pop();
+    if (!this.#allows(use) || this.#blocksInUse === this.blocksMax) return undefined;
+    const block = this.#popFree();
     if (block === undefined) return undefined;
     block.use = use;
     block.page.blocksInUse += 1;
-    block.page.touched = true;
-    block.page.recent = true;
     this.#blocksInUse += 1;
     if (use === "write") this.#blocksWriting += 1;
-    this.#trimTimer ??= setInterval(() => this.#trim(), this.#options.trimMs ?? TRIM_MS).unref();
+    this.#startTrimming();
+    return block;
+  }
+
+  #popFree(): ArenaBlock | undefined {
+    if (this.#free.length === 0) this.#map();
+    const block = this.#free.pop();
+    if (block === undefined) return undefined;
+    block.page.touched = true;
+    block.page.recent = true;
     return block;
   }
 
@@ -212,8 +253,10 @@ class Arena implements BlockPool {
   }
 
   #map(): void {
-    const blocks = Math.min(SEGMENT_BYTES / BLOCK_BYTES, this.blocksMax - this.#blocksMapped);
-    if (blocks === 0) return;
+    const wanted = this.blocksMax + this.#spares - this.#blocksMapped;
+    const blocks = Math.min(SEGMENT_BYTES / BLOCK_BYTES, wanted);
+    if (blocks <= 0) return;
+    // Whole pages: `blocksInUse` keeps to the budget.
     const byteCount = Math.ceil((blocks * BLOCK_BYTES) / PAGE_BYTES) * PAGE_BYTES;
     let segment: ArrayBuffer;
     try {
@@ -222,17 +265,17 @@ class Arena implements BlockPool {
       // The system has less than the budget says: live with what is mapped, in line.
       return;
     }
-    this.#blocksMapped += blocks;
     const mapped: ArenaBlock[] = [];
     for (let offset = 0; offset < byteCount; offset += PAGE_BYTES) {
       const bytes = new Uint8Array(segment, offset, PAGE_BYTES);
-      const page: Page = { bytes, touched: false, blocksInUse: 0, recent: false };
+      const page: Page = { bytes, touched: false, blocksInUse: 0, spares: 0, recent: false };
       this.#pages.push(page);
-      for (let inPage = 0; inPage < PAGE_BYTES && mapped.length < blocks; inPage += BLOCK_BYTES) {
+      for (let inPage = 0; inPage < PAGE_BYTES; inPage += BLOCK_BYTES) {
         const view = new Uint8Array(segment, offset + inPage, BLOCK_BYTES);
         mapped.push({ bytes: view, page, use: undefined });
       }
     }
+    this.#blocksMapped += mapped.length;
     // The lowest address comes off the stack first.
     this.#free.push(...mapped.reverse());
   }
@@ -297,17 +340,23 @@ class Arena implements BlockPool {
     return promised;
   }
 
+  #startTrimming(): void {
+    this.#trimTimer ??= setInterval(() => this.#trim(), this.#options.trimMs ?? TRIM_MS).unref();
+  }
+
   #trim(): void {
     let resident = 0;
     let trimmed = 0;
     for (const page of this.#pages) {
-      if (page.touched && page.blocksInUse === 0 && !page.recent) {
+      const isFree = page.blocksInUse + page.spares === 0;
+      if (page.touched && isFree && !page.recent) {
         page.touched = false;
         trimmed += 1;
         this.#options.discard(page.bytes);
       }
       page.recent = false;
-      if (page.touched) resident += 1;
+      // A spare block may be kept for ever.
+      if (page.touched && (isFree || page.blocksInUse > 0)) resident += 1;
     }
     if (trimmed > 0) this.#free.sort((a, b) => Number(a.page.touched) - Number(b.page.touched));
     if (resident > 0) return;

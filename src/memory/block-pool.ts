@@ -40,6 +40,11 @@ export interface BlockPool {
    */
   take(use: BlockUse, signal?: CancelSignal): Block | Promise<Block>;
   give(block: Block): void;
+  /** Takes a block beside the budget, or returns undefined when the system has none. */
+  takeSpare(): Block | undefined;
+  giveSpare(block: Block): void;
+  /** `block`, which somebody took, is a spare one from now on, and `spare` is his in its place. */
+  exchange(spare: Block, block: Block): void;
   /**
    * Registers somebody who may hold blocks that nobody waits for. `reclaim(wanted)` gives about
    * `wanted` of them back, at once or as soon as the transfers it aborts have ended, and returns how

@@ -15,5 +15,6 @@ export {
   type Holder,
 } from "./block-pool.ts";
 export { MemoryError, type MemoryErrorKind } from "./error.ts";
+export { Intake } from "./intake.ts";
 export { SMALL_BYTES, SmallBuffer, SmallBuffers } from "./small-buffers.ts";
 export { arenaBudget, defaultMemoryTarget, type MemorySource } from "./target.ts";

@@ -57,6 +57,7 @@ export interface Backend {
 export interface KernelParts {
   readonly operations: Operations;
   readonly log: Log;
+  readonly intake: SessionOptions["intake"];
   /** How many requests the kernel keeps in flight where nobody waits for each of them. */
   readonly background: NonNullable<SessionOptions["background"]>;
 }

@@ -17,6 +17,7 @@ import {
   type BlockPool,
   createBlockPool,
   defaultMemoryTarget,
+  Intake,
   SmallBuffers,
   writableBytes,
 } from "../memory/index.ts";
@@ -155,6 +156,7 @@ class Mount implements Mounted {
   readonly #log: Log;
   readonly #ends: Ends;
   readonly #pool: BlockPool;
+  readonly #intake: Intake;
   readonly #fileSystem: FileSystem;
   #kernel: KernelEnd | undefined;
   #closed: Promise<void> = Promise.resolve();
@@ -173,6 +175,7 @@ class Mount implements Mounted {
       allocate: native.allocateHuge,
       discard: native.discard,
     });
+    this.#intake = new Intake(this.#pool);
     const { contentTypeOf } = ends;
     const { windowBytesMax } = ends.tuning;
     const arrivals = { bytes: 0 };
@@ -207,6 +210,7 @@ class Mount implements Mounted {
         appends: options.incrementalUpload,
         contentTypeOf,
         afterReply: backend.afterReply,
+        exchange: (data, block) => this.#intake.exchange(data, block),
         log: log.named("write"),
       }),
       options,
@@ -232,7 +236,10 @@ class Mount implements Mounted {
     const plain: Operations = this.#fileSystem;
     const operations = metrics === undefined ? plain : measuredOperations(plain, metrics);
     const log = this.#log.named("fuse");
-    const kernel = await backend.start({ operations, log, background: tuning.background });
+    const kernel = await backend.start({
+      ...{ operations, log, intake: this.#intake },
+      background: tuning.background,
+    });
     this.#kernel = kernel;
     this.#closed = this.#untilClosed(kernel);
     this.#closed.catch(() => {});

@@ -181,10 +181,11 @@ interface ChannelOptions {
  */
 export interface Channel {
   /**
-   * read(2) of one request into `slot` (at least max_write + 4096 bytes). Retries EINTR and ENOENT
-   * itself. Returns its length, -EAGAIN when there is none, -ENODEV when the mount is gone.
+   * readv(2) of one request: the payload of a WRITE into `payload` (max_write bytes), all else into `head`,
+   * which holds as much and 80 bytes before it. Retries EINTR and ENOENT itself. Returns the request's
+   * length, -EAGAIN when there is none, -ENODEV when the mount is gone.
    */
-  receive(slot: Uint8Array): number;
+  receive(head: Uint8Array, payload: Uint8Array): number;
   /** Writes the first `byteCount` bytes of `message` as one reply. The count written, or -errno. */
   reply(message: Uint8Array, byteCount: number): number;
   /**

@@ -210,7 +210,10 @@ export class AppendUpload implements Upload {
   #newPart(): OutgoingPart {
     const { partBytes } = this.#parts.schedule;
     const bytesMax = Math.max(this.#partBytes, GROWTH * partBytes);
-    return new OutgoingPart(this.#sentParts + 1, bytesMax, this.#sums);
+    return new OutgoingPart(this.#sentParts + 1, bytesMax, {
+      sums: this.#sums,
+      exchange: this.#parts.exchange,
+    });
   }
 
   #sendIfDue(): void {

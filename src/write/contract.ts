@@ -1,7 +1,7 @@
 /** What an upload is to those who write through it, and what it is made of. */
 
 import type { Log } from "../base/log.ts";
-import type { SmallBuffers } from "../memory/index.ts";
+import type { Block, SmallBuffers } from "../memory/index.ts";
 import type { ObjectClient, Stored } from "../s3/index.ts";
 import type { PartMemory } from "./part-memory.ts";
 import type { PartSchedule } from "./part-schedule.ts";
@@ -24,6 +24,9 @@ export interface AppendedObject {
   readonly sizeBytes: number;
 }
 
+/** The block that begins with `data`, in exchange for `block`; undefined where `data` has to be copied. */
+export type Exchange = (data: Uint8Array, block: Block) => Block | undefined;
+
 /** What all uploads of a mount share, made by `createUploader`. */
 export interface UploadParts {
   readonly client: ObjectClient;
@@ -35,6 +38,7 @@ export interface UploadParts {
   readonly sums: Sums;
   readonly contentTypeOf: (key: string) => string;
   readonly afterReply: (work: () => void) => void;
+  readonly exchange: Exchange;
   readonly log: Log;
 }
 

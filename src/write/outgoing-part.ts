@@ -2,21 +2,32 @@
  * One part while it is filled and sent: its blocks, its length and its checksum. A beginning of it may
  * be elsewhere than in memory (`release`), until blocks for it are there again (`restoreBlock`).
  *
- * The checksum is taken of the bytes as the caller brought them, before they are copied: S3 compares it
+ * The checksum is taken of the bytes as the caller brought them, before they are copied, if they are: S3 compares it
  * with what it received, and so with the copy, the blocks' memory and the way there. For a store that
  * compares nothing, `isIntact` looks whether memory still holds what came.
  */
 
 import { assert } from "../base/assert.ts";
+import { KIB } from "../base/sizes.ts";
 import { BLOCK_BYTES, type Block, SMALL_BYTES, type SmallBuffer } from "../memory/index.ts";
 import type { Checksum } from "../s3/index.ts";
+import type { Exchange } from "./contract.ts";
 import type { RunningSum, Sums } from "./running-sum.ts";
+
+/** Copying less costs nothing to speak of, and leaves the memory in the cache that the next request comes into. */
+const EXCHANGE_BYTES_MIN = 64 * KIB;
+
+interface PartMeans {
+  readonly sums: Sums;
+  readonly exchange: Exchange;
+}
 
 export class OutgoingPart {
   /** From 1. */
   readonly partNumber: number;
   #bytesMax: number;
   readonly #sums: Sums;
+  readonly #exchange: Exchange;
   readonly #sum: RunningSum;
   /** By place; undefined what was released. */
   readonly #blocks: (Block | undefined)[] = [];
@@ -25,10 +36,11 @@ export class OutgoingPart {
   #byteCount = 0;
   #spilledBytes = 0;
 
-  constructor(partNumber: number, bytesMax: number, sums: Sums) {
+  constructor(partNumber: number, bytesMax: number, { exchange, sums }: PartMeans) {
     this.partNumber = partNumber;
     this.#bytesMax = bytesMax;
     this.#sums = sums;
+    this.#exchange = exchange;
     this.#sum = sums.start();
   }
 
@@ -92,17 +104,29 @@ export class OutgoingPart {
     return small;
   }
 
-  /** Copies what fits in the last block and returns its length. */
+  /** Takes what fits in the last block and returns its length. */
   append(data: Uint8Array): number {
     const at = this.#byteCount;
     const room = this.roomBytes;
     const source = data.length <= room ? data : data.subarray(0, room);
-    const target = this.#small?.bytes ?? this.#blocks[blockAt(at)]?.bytes;
+    const target = this.#small ?? this.#blocks[blockAt(at)];
     assert(target !== undefined && room > 0, "a block was added for the bytes");
     this.#sum.update(source);
-    target.set(source, at % BLOCK_BYTES);
+    const isFirst = at % BLOCK_BYTES === 0 && this.#small === undefined;
+    if (isFirst && source === data && data.length >= EXCHANGE_BYTES_MIN) {
+      this.#blocks[blockAt(at)] = this.#begin(data, target);
+    } else {
+      target.bytes.set(source, at % BLOCK_BYTES);
+    }
     this.#byteCount += source.length;
     return source.length;
+  }
+
+  /** The block that begins with `data`: the one that it came in, or `block`. */
+  #begin(data: Uint8Array, block: Block): Block {
+    const own = this.#exchange(data, block);
+    if (own === undefined) block.bytes.set(data);
+    return own ?? block;
   }
 
   /** The bytes in memory, which are all unless some were released. Valid until `takeBack`. */

@@ -222,8 +222,9 @@ export class SequentialUpload implements Upload {
   }
 
   #newPart(partNumber: number): OutgoingPart {
-    const { schedule, sums } = this.#parts;
-    return new OutgoingPart(partNumber, schedule.sizeOf(partNumber, this.#sentBytes), sums);
+    const { schedule } = this.#parts;
+    const bytesMax = schedule.sizeOf(partNumber, this.#sentBytes);
+    return new OutgoingPart(partNumber, bytesMax, this.#parts);
   }
 
   /** Sends the part that was filled, unless some of it is on disk. */

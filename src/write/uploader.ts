@@ -4,7 +4,7 @@ import type { Log } from "../base/log.ts";
 import { BLOCK_BYTES, type BlockPool, SmallBuffers } from "../memory/index.ts";
 import type { Checksums, ObjectClient } from "../s3/index.ts";
 import { AppendUpload } from "./append-upload.ts";
-import type { Upload, UploadTarget } from "./contract.ts";
+import type { Exchange, Upload, UploadTarget } from "./contract.ts";
 import { PartMemory } from "./part-memory.ts";
 import { PartSchedule } from "./part-schedule.ts";
 import { Sums, type UploadChecksums } from "./running-sum.ts";
@@ -34,6 +34,8 @@ export interface UploaderOptions {
    * back or anything else is asked of the upload; at once when absent.
    */
   readonly afterReply?: ((work: () => void) => void) | undefined;
+  /** Absent where all that is written has to be copied. */
+  readonly exchange?: Exchange | undefined;
   readonly log: Log;
 }
 
@@ -69,6 +71,7 @@ export function createUploader(options: UploaderOptions): StartUpload {
     sums: new Sums(uploadChecksums, checksums),
     contentTypeOf: options.contentTypeOf ?? (() => ANY_BYTES),
     afterReply: options.afterReply ?? ((work) => work()),
+    exchange: options.exchange ?? (() => undefined),
     log,
   };
   if (options.appends === true) return (target) => new AppendUpload(target, parts);

@@ -425,6 +425,15 @@ describe("reading", () => {
     expect((await setup.fs.getattr(ino, undefined)).attributes.sizeBytes).toBe(3);
   });
 
+  test("what is written goes past the page cache", async () => {
+    const setup = rig();
+    const { opened } = await setup.fs.create(ROOT, "file", {
+      ...{ mode: 0o100644, flags: O_WRONLY, caller: CALLER },
+    });
+    expect(opened).toEqual({ fh: opened.fh, directIo: true });
+    await setup.fs.release(opened.fh);
+  });
+
   test("O_DIRECT always asks, and bypasses the page cache", async () => {
     const setup = rig({ metadataTtl: { kind: "indefinite" } });
     setup.bucket.store("file", "one");

@@ -3,6 +3,7 @@
  * and are checked as fs/fuse/dev.c checks them. `deliver` stands for one wake-up of the event loop.
  */
 
+import { OPCODE } from "../../src/fuse/abi.ts";
 import type { Addon, Channel } from "../../src/native/index.ts";
 
 export interface KernelReply {
@@ -16,9 +17,11 @@ const EBADF = 9;
 const EAGAIN = 11;
 const ENODEV = 19;
 const HEADER_BYTES = 16;
+/** Of a request: the low byte of its number, and what a WRITE has before its payload. */
+const OPCODE_AT = 4;
+const WRITE_HEAD_BYTES = 80;
 
 export class FakeKernel {
-  static #memory = new ArrayBuffer(0);
   readonly replies: KernelReply[] = [];
   readonly notifications: Buffer[] = [];
   /** What writing the reply to a request returns; undefined lets it through. */
@@ -34,14 +37,8 @@ export class FakeKernel {
   #onReadable: () => void = () => {};
   #device: "mounted" | "gone" = "mounted";
 
-  readonly addon: Pick<Addon, "openChannel" | "allocateHuge"> = {
+  readonly addon: Pick<Addon, "openChannel"> = {
     openChannel: (options) => this.#open(options),
-    // One for all: the sessions of a test file run one after the other, and zeroing this much is slow.
-    allocateHuge: (byteCount) => {
-      if (FakeKernel.#memory.byteLength < byteCount)
-        FakeKernel.#memory = new ArrayBuffer(byteCount);
-      return FakeKernel.#memory;
-    },
   };
 
   /** Requests that were not taken yet. */
@@ -86,7 +83,7 @@ export class FakeKernel {
   #open({ onReadable }: Parameters<Addon["openChannel"]>[0]): Channel {
     this.#onReadable = onReadable;
     return {
-      receive: (slot) => this.#receive(slot),
+      receive: (head, payload) => this.#receive(head, payload),
       reply: (message, byteCount) => this.#take([message.subarray(0, byteCount)]),
       replyRange: (header, headerBytes, data, offset, byteCount) =>
         this.#takeData(header.subarray(0, headerBytes), [
@@ -110,14 +107,17 @@ export class FakeKernel {
     };
   }
 
-  #receive(slot: Uint8Array): number {
+  #receive(head: Uint8Array, payload: Uint8Array): number {
     if (this.receiveError !== undefined) return this.receiveError;
     if (this.#device === "gone") return -ENODEV;
     const request = this.#requests.shift();
     if (request === undefined) return -EAGAIN;
     // What an earlier request left behind must not matter.
-    slot.fill(0xee, 0, Math.min(slot.length, request.length + 64));
-    slot.set(request);
+    for (const bytes of [head, payload])
+      bytes.fill(0xee, 0, Math.min(bytes.length, request.length + 64));
+    const isWrite = request.length >= WRITE_HEAD_BYTES && request[OPCODE_AT] === OPCODE.write;
+    head.set(isWrite ? request.subarray(0, WRITE_HEAD_BYTES) : request);
+    if (isWrite) payload.set(request.subarray(WRITE_HEAD_BYTES));
     return request.length;
   }
 

@@ -67,7 +67,7 @@ async function feed(bytes: Uint8Array): Promise<void> {
   const isAnswered = view.length >= 40 && !SILENT.has(view.readUInt32LE(4));
   expect(kernel.replies).toHaveLength(isAnswered ? 1 : 0);
   if (isAnswered) expect(kernel.replies[0]?.unique).toBe(view.readBigUInt64LE(8));
-  expect(session.gauges).toEqual({ pendingRequests: 0, parkedSlots: 0 });
+  expect(session.gauges).toEqual({ pendingRequests: 0, keptPayloads: 0 });
   expect(kernel.isClosed).toBe(false);
 }
 

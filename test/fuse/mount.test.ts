@@ -109,7 +109,7 @@ describe("a mount", () => {
       lent: 0,
       failures: [],
       pendingRequests: 0,
-      parkedSlots: 0,
+      keptPayloads: 0,
     });
   });
 

@@ -7,6 +7,7 @@ import type { Attributes, Entry } from "../../src/base/attributes.ts";
 import { ENOSYS } from "../../src/base/errno.ts";
 import { type Log, silentLog } from "../../src/base/log.ts";
 import { type Operations, type SessionOptions, serve } from "../../src/fuse/index.ts";
+import { BLOCK_BYTES, createBlockPool, Intake } from "../../src/memory/index.ts";
 import { FakeKernel } from "./fake-kernel.ts";
 
 export class Failure extends Error {
@@ -50,7 +51,7 @@ function operationsOf(answers: Partial<Operations>, calls: Call[]): Operations {
   const made = OPERATIONS.map((operation) => {
     const answer = answers[operation] as Answer | undefined;
     const call = (...args: never[]): unknown => {
-      // The payload dies with the slot: what is kept is a copy.
+      // The next payload takes the place of this one: what is kept is a copy.
       calls.push([
         operation,
         ...args.map((arg: unknown) => (arg instanceof Uint8Array ? Buffer.from(arg) : arg)),
@@ -87,8 +88,14 @@ export function served(
     warn: (message) => complaints.push(message),
     error: (message) => complaints.push(message),
   };
+  const pool = createBlockPool({
+    budgetBytes: BLOCK_BYTES,
+    allocate: (byteCount) => new ArrayBuffer(byteCount),
+    discard: () => 0,
+  });
   const session = serve({
     addon: kernel.addon,
+    intake: new Intake(pool),
     fd: 3,
     operations: operationsOf(answers, calls),
     errnoOf: (error) => {

@@ -11,7 +11,7 @@ import { attributesOf, entryOf, Failure, served, settled } from "./served.ts";
 const SLOTS = 512;
 /** Requests that are served before the event loop has its turn. */
 const TURN = 64;
-const IDLE = { pendingRequests: 0, parkedSlots: 0 };
+const IDLE = { pendingRequests: 0, keptPayloads: 0 };
 
 describe("a request", () => {
   test("whose operation answers at once is answered in the same turn", () => {
@@ -238,7 +238,7 @@ describe("WRITE", () => {
     });
     const payloads = [1, 2, 3].map((value) => Buffer.alloc(100_000, value));
     kernel.deliver(...payloads.map((data, i) => request.write({ unique: 2 * i }, 1, 0, data)));
-    expect(session.gauges).toEqual({ pendingRequests: 3, parkedSlots: 3 });
+    expect(session.gauges).toEqual({ pendingRequests: 3, keptPayloads: 3 });
     expect(seen.every((data, i) => payloads[i]?.equals(data))).toBe(true);
     done.resolve();
     await settled();
@@ -283,7 +283,7 @@ describe("WRITE", () => {
       kernel.deliver(...Array.from({ length: TURN }, (_, i) => write(from + i)));
     }
     expect(kernel.isPaused).toBe(true);
-    expect(session.gauges).toEqual({ pendingRequests: SLOTS, parkedSlots: SLOTS });
+    expect(session.gauges).toEqual({ pendingRequests: SLOTS, keptPayloads: SLOTS });
 
     kernel.deliver(request.unlink({ unique: 10_000 }, "a"));
     expect(kernel.waitingCount).toBe(1);

@@ -6,6 +6,7 @@
  */
 
 import { mountDirectory, serve } from "../../dist/fuse/index.js";
+import { createBlockPool, Intake } from "../../dist/memory/index.js";
 import { addon } from "../../dist/native/index.js";
 
 const EBADF = 9;
@@ -283,8 +284,14 @@ async function main() {
     autoUnmount: false,
     ...mountFlags,
   });
+  const pool = createBlockPool({
+    budgetBytes: 2 ** 20,
+    allocate: addon().allocateHuge,
+    discard: addon().discard,
+  });
   const session = serve({
     addon: addon(),
+    intake: new Intake(pool),
     fd: mounted.fd,
     operations: counted(operations),
     errnoOf: (error) => error.errno ?? 5,

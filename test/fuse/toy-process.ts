@@ -13,7 +13,7 @@ export interface ToyReport {
   readonly lent: number;
   readonly failures: readonly string[];
   readonly pendingRequests: number;
-  readonly parkedSlots: number;
+  readonly keptPayloads: number;
 }
 
 export class ToyProcess {

@@ -15,6 +15,9 @@ import { MIB } from "../../src/base/sizes.ts";
 import { addon, type Channel } from "../../src/native/index.ts";
 
 const ECANCELED = 125;
+/** What a WRITE has before its payload. */
+const HEAD_BYTES = 80;
+const NOTHING: Uint8Array = new Uint8Array();
 
 let ours: number;
 let theirs: number;
@@ -66,10 +69,10 @@ describe("busy polling", () => {
   /** Requests of a byte, each sent when the one before it has been taken. */
   async function receiveMany(count: number, busyPollMicros?: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const slot = new Uint8Array(64);
+      const slot = new Uint8Array(HEAD_BYTES);
       let left = count;
       const onReadable = () => {
-        expect(channel?.receive(slot)).toBe(1);
+        expect(channel?.receive(slot, NOTHING)).toBe(1);
         left -= 1;
         if (left > 0) writeSync(theirs, "x");
         else resolve();
@@ -118,19 +121,35 @@ describe("busy polling", () => {
 describe("receive", () => {
   test("takes a request, and says that there is none", () => {
     const opened = open();
-    const slot = new Uint8Array(64);
-    expect(opened.receive(slot)).toBe(-EAGAIN);
+    const slot = new Uint8Array(HEAD_BYTES);
+    expect(opened.receive(slot, NOTHING)).toBe(-EAGAIN);
     writeSync(theirs, "request");
-    expect(opened.receive(slot)).toBe(7);
+    expect(opened.receive(slot, NOTHING)).toBe(7);
     expect(Buffer.from(slot.subarray(0, 7)).toString()).toBe("request");
-    expect(opened.receive(slot)).toBe(-EAGAIN);
+    expect(opened.receive(slot, NOTHING)).toBe(-EAGAIN);
   });
 
-  test("writes into a view at its offset and not beyond its end", () => {
+  test.each([
+    ["a WRITE into its payload", 16],
+    ["anything else into one piece", 1],
+  ])("takes %s, at their offsets and not beyond their ends", (_, opcode) => {
     const whole = new Uint8Array(addon().allocateHuge(2 * MIB));
-    writeSync(theirs, "abcdefgh");
-    expect(open().receive(whole.subarray(4096, 4099))).toBe(3);
-    expect([...whole.subarray(4094, 4101)]).toEqual([0, 0, 97, 98, 99, 0, 0]);
+    const head = whole.subarray(4096, 4096 + HEAD_BYTES + 3);
+    const payload = whole.subarray(8192, 8192 + 3);
+    const request = Buffer.alloc(HEAD_BYTES, 1);
+    request.writeUInt32LE(opcode, 4);
+    writeSync(theirs, Buffer.concat([request, Buffer.from("abcdefgh")]));
+    expect(open().receive(head, payload)).toBe(HEAD_BYTES + 3);
+    expect(Buffer.from(head.subarray(0, HEAD_BYTES))).toEqual(request);
+    expect([...whole.subarray(8190, 8197)]).toEqual([0, 0, 97, 98, 99, 0, 0]);
+    const behind = [...whole.subarray(4096 + HEAD_BYTES, 4096 + HEAD_BYTES + 5)];
+    expect(behind).toEqual(opcode === 16 ? [0, 0, 0, 0, 0] : [97, 98, 99, 0, 0]);
+  });
+
+  test("refuses a head that does not hold what the payload does", () => {
+    const opened = open();
+    const payload = new Uint8Array(10);
+    expect(() => opened.receive(new Uint8Array(HEAD_BYTES + 9), payload)).toThrow(RangeError);
   });
 });
 
@@ -193,7 +212,8 @@ describe("a reply", () => {
       new DataView(bytes.buffer),
     ];
     for (const other of [...others, new Int8Array(8), new Float64Array(8)] as Uint8Array[]) {
-      expect(() => opened.receive(other)).toThrow(TypeError);
+      expect(() => opened.receive(other, bytes)).toThrow(TypeError);
+      expect(() => opened.receive(bytes, other)).toThrow(TypeError);
       expect(() => opened.reply(other, 0)).toThrow(TypeError);
       expect(() => opened.replyRange(bytes, 16, other, 0, 0)).toThrow(TypeError);
       expect(() => opened.replyVector(bytes, 16, [bytes, other])).toThrow(TypeError);
@@ -208,18 +228,19 @@ describe("a reply", () => {
 
 describe("the loop", () => {
   test("calls when there is something to read, as long as there is", async () => {
-    const slot = new Uint8Array(3);
+    const slot = new Uint8Array(HEAD_BYTES);
     let text = "";
     const done = new Promise<void>((resolve) => {
       const opened = open(() => {
-        const count = opened.receive(slot);
+        const count = opened.receive(slot, NOTHING);
         text += Buffer.from(slot.subarray(0, count)).toString();
         if (text.endsWith(".")) resolve();
       });
     });
-    writeSync(theirs, "taken in parts of three.");
+    const long = `${"taken in parts of eighty ".repeat(10)}.`;
+    writeSync(theirs, long);
     await done;
-    expect(text).toBe("taken in parts of three.");
+    expect(text).toBe(long);
   });
 
   test("runs the promises that a call settled before it calls again", async () => {
@@ -229,12 +250,12 @@ describe("the loop", () => {
       order.push("promise");
     };
     const opened = open(() => {
-      opened.receive(new Uint8Array(1));
+      opened.receive(new Uint8Array(HEAD_BYTES), NOTHING);
       order.push("call");
       settling.push(settle());
     });
     const settling: Promise<void>[] = [];
-    writeSync(theirs, "12");
+    writeSync(theirs, "1".repeat(2 * HEAD_BYTES));
     while (order.length < 4) await nextTurn();
     await Promise.all(settling);
     expect(order).toEqual(["call", "promise", "call", "promise"]);
@@ -242,10 +263,10 @@ describe("the loop", () => {
 
   test("does not call while paused", async () => {
     let calls = 0;
-    const slot = new Uint8Array(8);
+    const slot = new Uint8Array(HEAD_BYTES);
     const opened = open(() => {
       calls++;
-      opened.receive(slot);
+      opened.receive(slot, NOTHING);
       opened.pause();
     });
     writeSync(theirs, "1");
@@ -316,9 +337,11 @@ describe("openChannel", () => {
     expect(() => openChannel({ fd: -1, onReadable() {} })).toThrow(RangeError);
     const opened = open();
     const { receive } = opened;
-    expect(() => receive.call({} as Channel, new Uint8Array(8))).toThrow(TypeError);
+    expect(() => receive.call({} as Channel, new Uint8Array(HEAD_BYTES), NOTHING)).toThrow(
+      TypeError,
+    );
     const Class = opened.constructor as new () => Channel;
-    expect(() => new Class().receive(new Uint8Array(8))).toThrow(TypeError);
+    expect(() => new Class().receive(new Uint8Array(HEAD_BYTES), NOTHING)).toThrow(TypeError);
     expect(() => new Class().close()).toThrow(TypeError);
   });
 
@@ -364,9 +387,9 @@ describe("a notification", () => {
 
 test("a closed channel answers -EBADF, though its descriptor is open", async () => {
   const opened = open();
-  const bytes = new Uint8Array(16);
+  const bytes = new Uint8Array(HEAD_BYTES);
   opened.close();
-  expect(opened.receive(bytes)).toBe(-EBADF);
+  expect(opened.receive(bytes, NOTHING)).toBe(-EBADF);
   expect(opened.reply(bytes, 16)).toBe(-EBADF);
   expect(opened.replyRange(bytes, 16, bytes, 0, 16)).toBe(-EBADF);
   expect(opened.replyVector(bytes, 16, [bytes])).toBe(-EBADF);

@@ -34,9 +34,9 @@ describe("a worker thread", () => {
       const { parentPort } = require("node:worker_threads");
       const addon = require("node-gyp-build")(${JSON.stringify(ROOT)});
       const [ours, theirs] = addon.socketPair();
-      const slot = new Uint8Array(64);
+      const slot = new Uint8Array(80);
       const channel = addon.openChannel({ fd: ours, async onReadable() {
-        const count = channel.receive(slot);
+        const count = channel.receive(slot, new Uint8Array(0));
         const result = await channel.notify(slot.subarray(0, count));
         channel.close();
         require("node:fs").readSync(theirs, slot);

@@ -33,6 +33,7 @@ const content = new Uint8Array(addon.allocateHuge(2 << 20)).subarray(0, FILE_BYT
 for (let i = 0; i < content.length; i++) content[i] = (i * 31 + (i >> 12)) & 0xff;
 
 const slot = Buffer.alloc((1 << 20) + 4096);
+const payload = Buffer.alloc(1 << 20);
 const channels = [];
 const held = [];
 let holding = false;
@@ -134,7 +135,7 @@ function serve(descriptor) {
     fd: descriptor,
     onReadable() {
       for (;;) {
-        const length = channel.receive(slot);
+        const length = channel.receive(slot, payload);
         if (length === -EAGAIN) return;
         if (length === -ENODEV) return end();
         dispatch(channel, positive(length, "receive"));

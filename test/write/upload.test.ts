@@ -3,6 +3,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import { deferred } from "../../src/base/deferred.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { KIB, MIB } from "../../src/base/sizes.ts";
+import { Intake } from "../../src/memory/index.ts";
+import type { Exchange } from "../../src/write/contract.ts";
 import { createUploader, type Upload, type UploaderOptions } from "../../src/write/index.ts";
 import { quiet, testPool } from "../memory/pools.ts";
 import { pattern } from "../read/gated-client.ts";
@@ -35,8 +37,8 @@ function setUp(
   const { blocks = 64, ifNoneMatch, takeTimeoutMs = 30_000, ...rest } = options;
   const store = new StoreDouble();
   stores.push(store);
-  const pool = testPool(blocks, { takeTimeoutMs });
-  const start = createUploader({ ...COMMON, client: store, pool, partBytes: 1000, ...rest });
+  const { pool = testPool(blocks, { takeTimeoutMs }) } = rest;
+  const start = createUploader({ ...COMMON, client: store, partBytes: 1000, ...rest, pool });
   const upload = start({ key: "k", ...(ifNoneMatch && { ifNoneMatch }) });
   return { store, upload, pool };
 }
@@ -282,6 +284,51 @@ describe("with a time behind each reply", () => {
     await writeAll(upload, bytes, 10 * KIB);
     await upload.complete();
     expect(stored(store)?.equals(bytes)).toBe(true);
+  });
+});
+
+describe("with blocks that can be exchanged", () => {
+  /** Writes `bytes` in pieces that come in where the next ones will. Returns how many were exchanged. */
+  async function writeThrough(
+    bytes: Buffer,
+    chunkBytes: number,
+  ): Promise<readonly [number, Setup]> {
+    const pool = testPool(64);
+    const intake = new Intake(pool);
+    let count = 0;
+    const exchange: Exchange = (data, block) => {
+      const own = intake.exchange(data, block);
+      if (own !== undefined) count += 1;
+      return own;
+    };
+    const setup = setUp({ pool, exchange, partBytes: 2 * MIB });
+    for (let at = 0; at < bytes.length; at += chunkBytes) {
+      const piece = bytes.subarray(at, at + chunkBytes);
+      const room = intake.bytes?.subarray(0, piece.length) ?? expect.unreachable();
+      room.set(piece);
+      const written = setup.upload.write(at, room);
+      const release = written instanceof Promise ? intake.keep() : undefined;
+      expect(await written).toBe(piece.length);
+      release?.();
+      intake.bytes?.fill(0xff);
+    }
+    await setup.upload.complete();
+    expect(stored(setup.store)?.equals(bytes)).toBe(true);
+    return [count, setup];
+  }
+
+  test.each([
+    ["a mebibyte: all", MIB, 6],
+    ["a quarter of it: one of four", MIB / 4, 6],
+    ["less than 64 KiB: none", 60 * KIB, 0],
+  ])("which pieces need not be copied, of %s", async (_, chunkBytes, exchanged) => {
+    const [count] = await writeThrough(pattern(5 * MIB + 100 * KIB), chunkBytes);
+    expect(count).toBe(exchanged);
+  });
+
+  test("pieces that lie across blocks and parts arrive whole", async () => {
+    const [count] = await writeThrough(pattern(5 * MIB + 5), MIB - 1000);
+    expect(count).toBeGreaterThan(0);
   });
 });
 
