@@ -11,7 +11,7 @@ import { assert } from "../base/assert.ts";
 import type { ReadReply } from "../base/attributes.ts";
 import { Cancellation } from "../base/cancellation.ts";
 import { MIB } from "../base/sizes.ts";
-import type { Holder } from "../memory/index.ts";
+import { type Holder, SMALL_BYTES } from "../memory/index.ts";
 import { S3Error } from "../s3/index.ts";
 import { readExactly } from "./exact-read.ts";
 import { type ReaderOptions, Speculation } from "./source.ts";
@@ -123,6 +123,10 @@ class Reader implements ObjectReader {
     if (clipped <= 0) return emptyReply;
     this.#reads += 1;
     this.#bytesRead += clipped;
+    // A small object that is read at once, as most are: nothing is left to be read ahead, or kept.
+    if (this.#reads === 1 && this.#isSmall && clipped === this.#source.objectBytes) {
+      if (this.#streams === undefined) return this.#readExactly(offset, clipped);
+    }
     const stream = this.#streamAt(offset) ?? this.#begin(offset, clipped);
     if (stream !== undefined) {
       stream.lastRead = this.#reads;
@@ -172,7 +176,7 @@ class Reader implements ObjectReader {
     // An exact read that ended here, and those before it without a gap, and this one.
     const reads = (this.#ends?.find((end) => end.offset === offset)?.reads ?? 0) + 1;
     let firstBytes: number;
-    if (this.#reads === 1 && offset === 0) {
+    if (offset === 0 && (this.#reads === 1 || this.#isSmall)) {
       firstBytes = this.#firstBytes;
     } else if (reads >= RUN_READS_MIN) {
       firstBytes = byteCount * RUN_START_FACTOR;
@@ -186,6 +190,10 @@ class Reader implements ObjectReader {
     const stream = this.#newStream(offset, firstBytes);
     this.#streams = [stream, ...others];
     return stream;
+  }
+
+  get #isSmall(): boolean {
+    return this.#source.objectBytes <= SMALL_BYTES;
   }
 
   /** What the first read asks for at the start of the object. */

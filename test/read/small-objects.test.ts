@@ -15,7 +15,7 @@ class Small {
   readonly #smallBuffers = SmallBuffers.of(this.pool, "read");
 
   /** A reader of an object of its own, whose GETs are answered at once. */
-  open(objectBytes: number): { readonly reader: ObjectReader; readonly object: Buffer } {
+  open(objectBytes: number) {
     const object = pattern(objectBytes);
     const client = new GatedClient(object);
     client.onGet = (transfer) => transfer.finish();
@@ -30,24 +30,44 @@ class Small {
       partBytes: 8 * MIB,
       log: silentLog,
     });
-    return { reader, object };
+    return { client, object, reader };
   }
 
-  /** Opens `count` objects and reads each whole. */
+  /** Opens `count` objects, which are fetched ahead, and reads each whole. */
   async readAll(count: number, objectBytes: number): Promise<ObjectReader[]> {
     const readers: ObjectReader[] = [];
     for (let index = 0; index < count; index++) {
       const { reader, object } = this.open(objectBytes);
-      const reply = await reader.read(0, objectBytes);
-      expect(Buffer.concat(reply.parts).equals(object)).toBe(true);
-      reply.release();
+      await reader.fetchAhead(objectBytes);
+      await readWhole(reader, object);
       readers.push(reader);
     }
     return readers;
   }
 }
 
+async function readWhole(reader: ObjectReader, object: Buffer): Promise<void> {
+  const reply = await reader.read(0, object.length);
+  expect(Buffer.concat(reply.parts).equals(object)).toBe(true);
+  reply.release();
+}
+
 describe("small objects that are open", () => {
+  test("leave nothing held when all is read at once, unless they are read again", async () => {
+    for (const bytes of [1, 8 * KIB, SMALL_BYTES]) {
+      const small = new Small();
+      const { client, object, reader } = small.open(bytes);
+      await readWhole(reader, object);
+      expect(small.pool.blocksInUse).toBe(0);
+      await readWhole(reader, object);
+      expect(small.pool.blocksInUse).toBe(1);
+      await readWhole(reader, object);
+      expect(client.transfers).toHaveLength(2);
+      reader.close();
+      expect(small.pool.blocksInUse).toBe(0);
+    }
+  });
+
   test("take a sixteenth of a block each, and give all back", async () => {
     for (const bytes of [1, 8 * KIB, SMALL_BYTES]) {
       const small = new Small();
