@@ -24,12 +24,10 @@ export interface Walk {
   keysMax: number;
   /** Lookups that needed no request since the last one. */
   served: number;
-  /** Lookups that waited for the last request, in which their names may not have been. */
-  waited: number;
-  /** Pages in a row that served nobody, and that nobody waited for. */
+  /** Pages in a row that served nobody. */
   misses: number;
-  /** The names that the last request covered, both included. */
-  covered: { readonly from: string; readonly to: string } | undefined;
+  /** The names that the last request covered, both included, and until when it is believed. */
+  covered: { readonly from: string; readonly to: string; readonly untilMs: number } | undefined;
   /** Until then its lookups are taken for no walk, since the last requests served none but their own. */
   pausedUntilMs: number;
   /** Settles when the request under way has been entered, whatever came of it. */

@@ -66,6 +66,11 @@ export class Listings {
     });
   }
 
+  /** For how long what a page says of a file is believed. */
+  get fileMs(): number {
+    return this.#sightings.lifetimes.fileMs;
+  }
+
   /** Starts to read `directory` from its beginning. The caller closes it. */
   open(directory: DirectoryInode): DirectoryListing {
     const locals: Inode[] = [];

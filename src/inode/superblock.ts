@@ -291,7 +291,6 @@ export class Superblock {
   }
 
   async #answer(parent: DirectoryInode, name: string, question: Question): Promise<Inode> {
-    const key = parent.prefix + name;
     try {
       if (parent.completeUntilMs > 0 && (await this.#own.renew(parent))) {
         if (!parent.children.has(name)) throw notFound(name);
@@ -299,8 +298,9 @@ export class Superblock {
         if (known !== undefined) return known;
       }
       for (;;) {
-        const underway = this.#walks.underway(parent, name);
-        if (underway !== undefined) {
+        for (let awaited = 0; ; awaited++) {
+          const underway = this.#walks.underway(parent, name, awaited);
+          if (underway === undefined) break;
           await underway;
           const known = this.#known(parent, name);
           if (known !== undefined) return known;
@@ -312,7 +312,7 @@ export class Superblock {
         if (!question.outdated) return this.#sightings.settle(parent, name, { answer, change });
       }
     } finally {
-      this.#questions.delete(key);
+      this.#questions.delete(parent.prefix + name);
     }
   }
 

@@ -10,8 +10,8 @@
  *                                   ▲─────────────────────────▶  the next, larger if all were used
  * ```
  *
- * Several programs may walk through one directory, each through a part of it: then a page begins with the
- * first of the names that were looked up lately.
+ * Several programs may walk through one directory, each through a part of it, or one in no order: then a
+ * page begins with the first of the names that were looked up lately, and the next one where it ended.
  *
  * A walk is a guess. It begins when a listing was read here or when a second name is asked for right
  * behind one that was found, and ends with a name that does not exist or when pages served nobody.
@@ -35,10 +35,12 @@ const PAUSE_MS = 10_000;
 /** A page of a hundred takes S3 hardly longer than a page of one. */
 const KEYS_MIN = 100;
 const KEYS_MAX = 1000;
-/** The next page is this many times what the last one served, or made wait. */
+/** The next page is this many times what the last one served. */
 const GROWTH = 10;
+/** A lookup waits for so many, one behind the other: two reach through a directory of two thousand. */
+const PAGES_AWAITED_MAX = 2;
 /** Lookups that are remembered, to see where the last of several programs is. */
-const RECENT_MAX = 16;
+const RECENT_MAX = 64;
 
 export class Walks {
   readonly #listings: Listings;
@@ -56,6 +58,7 @@ export class Walks {
     const walk = walkOf(directory);
     walk.untilMs = nowMs + LISTED_MS;
     walk.lastName = "";
+    walk.lookups = 0;
     walk.pausedUntilMs = 0;
   }
 
@@ -73,13 +76,14 @@ export class Walks {
     remember(walk, name);
   }
 
-  /** The request under way that may bring `name` with it, which is to be awaited before asking. */
-  underway({ walk }: DirectoryInode, name: string): Promise<void> | undefined {
+  /**
+   * The request under way that may bring `name` with it, which is to be awaited before asking, if not
+   * enough of them were `awaited` already.
+   */
+  underway({ walk }: DirectoryInode, name: string, awaited: number): Promise<void> | undefined {
     const underway = walk?.underway;
-    if (walk === undefined || underway === undefined) return undefined;
-    if (compareKeys(name, underway.from) < 0) return undefined;
-    walk.waited += 1;
-    return underway.settled;
+    if (underway === undefined || awaited === PAGES_AWAITED_MAX) return undefined;
+    return compareKeys(name, underway.from) < 0 ? undefined : underway.settled;
   }
 
   /**
@@ -92,7 +96,7 @@ export class Walks {
       return undefined;
     if (!this.#goesOn(walk, name)) return undefined;
     remember(walk, name);
-    const from = firstOf(walk, name);
+    const from = this.#beginningOf(walk, name);
     const startAfter = nameBefore(from);
     if (exceedsBytes(parent.prefix + startAfter, KEY_BYTES_MAX)) return undefined;
     const listing = this.#listings.openPage(parent, { startAfter, keysMax: walk.keysMax });
@@ -119,13 +123,14 @@ export class Walks {
     const nowMs = this.#now();
     if (walk.untilMs <= nowMs) {
       walk.covered = undefined;
+      walk.lookups = 0;
       return false;
     }
     if (walk.pausedUntilMs > nowMs || walk.lastName === name) return false;
-    const { covered, served, waited } = walk;
+    const { covered, served } = walk;
     if (covered !== undefined) {
       const isInside = compareKeys(covered.from, name) <= 0 && compareKeys(name, covered.to) <= 0;
-      walk.misses = served + waited === 0 && !isInside ? walk.misses + 1 : 0;
+      walk.misses = served === 0 && !isInside ? walk.misses + 1 : 0;
       if (walk.misses === MISSES_MAX) {
         walk.misses = 0;
         walk.pausedUntilMs = nowMs + PAUSE_MS;
@@ -133,11 +138,23 @@ export class Walks {
         return false;
       }
     }
-    const used = Math.max(served, waited);
-    walk.keysMax = Math.min(KEYS_MAX, Math.max(KEYS_MIN, covered ? used * GROWTH : 0));
+    walk.keysMax = Math.min(KEYS_MAX, Math.max(KEYS_MIN, covered ? served * GROWTH : 0));
     walk.served = 0;
-    walk.waited = 0;
     return true;
+  }
+
+  /**
+   * Where the page that is to tell of `name` begins. If lookups went up and down lately, it is a large one, so
+   * that it most likely reaches to `name` from where the last page ended, if that is still believed, or else
+   * from the first of the names looked up.
+   */
+  #beginningOf(walk: Walk, name: string): string {
+    const { descents, first } = lately(walk, name);
+    if (descents < 2) return name;
+    walk.keysMax = KEYS_MAX;
+    const { covered } = walk;
+    if (covered === undefined || covered.untilMs <= this.#now()) return first;
+    return compareKeys(covered.to, name) < 0 ? covered.to : first;
   }
 
   /** Enters the names of the page; what it says of `name`, if it is certain. */
@@ -157,7 +174,8 @@ export class Walks {
       // As far as anybody knows here, the name that was asked for comes behind the page before.
       const last = parent.children.get(walk.covered?.to ?? "");
       if (last?.kind === "file" && compareKeys(last.name, from) < 0) listing.follow(last);
-      walk.covered = { from, to: page.last };
+      const untilMs = page.arrivedAtMs + this.#listings.fileMs;
+      walk.covered = { from, to: page.last, untilMs };
     }
     let found: Listed | undefined;
     for (;;) {
@@ -182,7 +200,6 @@ function walkOf(directory: DirectoryInode): Walk {
     lookups: 0,
     keysMax: KEYS_MIN,
     served: 0,
-    waited: 0,
     misses: 0,
     covered: undefined,
     pausedUntilMs: 0,
@@ -196,12 +213,8 @@ function remember(walk: Walk, name: string): void {
   walk.lookups += 1;
 }
 
-/**
- * Where the page that is to tell of `name` begins: with the first of the names looked up lately, if they
- * went up and down and the page is a large one, so that it most likely reaches from there to `name`.
- */
-function firstOf({ keysMax, lookups, recent }: Walk, name: string): string {
-  if (keysMax < KEYS_MAX) return name;
+/** The first of `name` and of the names looked up lately, and how often one came before the one before. */
+function lately({ lookups, recent }: Walk, name: string): { descents: number; first: string } {
   let first = name;
   let descents = 0;
   for (let back = 1; back < Math.min(lookups, RECENT_MAX); back++) {
@@ -210,7 +223,7 @@ function firstOf({ keysMax, lookups, recent }: Walk, name: string): string {
     if (compareKeys(later, earlier) < 0) descents += 1;
     if (compareKeys(earlier, first) < 0) first = earlier;
   }
-  return descents > 1 ? first : name;
+  return { descents, first };
 }
 
 /** Whether both an object and a directory called `name` would be in the page or before it. */
