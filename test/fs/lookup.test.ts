@@ -172,6 +172,18 @@ describe("what a lookup costs", () => {
     ]);
   });
 
+  test("missing names that are asked for stay, however many follow", async () => {
+    const absent = new AbsentNames({ lifetimeMs: 60_000, caching: true });
+    for (let i = 0; i < 250_000; i++) {
+      absent.add(`missing-${i}`, 0);
+      if (i % 1000 === 0) expect(absent.remainingMs("missing-0", 10)).toBe(59_990);
+    }
+    expect(absent.remainingMs("missing-1", 0)).toBe(0);
+    expect(absent.delete("missing-0")).toBe(true);
+    expect(absent.delete("missing-0")).toBe(false);
+    expect(absent.remainingMs("missing-0", 10)).toBe(0);
+  });
+
   test("a directory that is asked for again costs one LIST while it is there", async () => {
     const setup = rig();
     setup.bucket.store("dir/file");
