@@ -27,10 +27,12 @@ const GIVE_UP_MS = 2000;
 const VERBOSITY_SIGNAL = "SIGUSR2";
 
 /**
- * How much of a function has to run before V8 optimizes it, in bytes of bytecode; its own is 67,584. Optimizing takes
- * other threads longer than 2,000 small files need, on cores that whoever reads them could use.
+ * How much of a function has to run before V8 optimizes it, in bytes of bytecode. Optimizing takes other threads longer
+ * than 2,000 small files need, on cores that whoever reads them could use.
  */
 const INTERRUPT_BUDGET = 300_000;
+/** V8's own: for whoever reads one file again and again, and waits for code that is not optimized. */
+const INTERRUPT_BUDGET_OF_LONG_WORK = 67_584;
 
 /** Signals that ask for a clean end. SIGHUP is a terminal that was closed. */
 const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -87,7 +89,7 @@ async function serveMount(service: Service, metrics?: Metrics): Promise<number> 
   const record = device && RecordKeeper.begin(device, options, service);
   service.onMounted(mounted.summary);
   // Not before: what was compiled in advance, by Node or for this program, is not taken under other options.
-  setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
+  setInterruptBudget(INTERRUPT_BUDGET);
   // Little outlives a request: to wait for threads that help to collect the rest takes longer than to do it.
   setFlagsFromString("--no-parallel-scavenge");
   log.info(mounted.summary);
@@ -107,6 +109,10 @@ async function serveMount(service: Service, metrics?: Metrics): Promise<number> 
   return clean && crash === undefined && mounted.lostKeys.size === 0 ? 0 : 1;
 }
 
+function setInterruptBudget(bytes: number): void {
+  setFlagsFromString(`--interrupt-budget=${bytes}`);
+}
+
 /** The mount, unless `ended` comes first; what is mounted too late is unmounted at once. */
 async function startMount(
   service: Service,
@@ -115,7 +121,12 @@ async function startMount(
 ): Promise<Mounted> {
   const { options, environment, log } = service;
   const { mountBucket } = await import("../mount/index.ts");
-  const mounting = mountBucket(options, { log, environment, metrics });
+  const mounting = mountBucket(options, {
+    log,
+    environment,
+    metrics,
+    onManyReads: () => setInterruptBudget(INTERRUPT_BUDGET_OF_LONG_WORK),
+  });
   const first = await Promise.race([mounting, ended]);
   if (!("reason" in first)) return first;
 

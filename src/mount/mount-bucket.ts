@@ -42,6 +42,8 @@ export interface MountContext {
   readonly environment: Environment;
   /** undefined: nothing is measured. */
   readonly metrics?: Metrics | undefined;
+  /** Called when a file has been read often through one handle: once for each such handle. */
+  readonly onManyReads?: (() => void) | undefined;
 }
 
 export interface Mounted {
@@ -79,7 +81,8 @@ export async function mountBucket(options: MountOptions, context: MountContext):
   const contentTypeOf = options.inferContentType ? await inferredContentTypes() : undefined;
   const client = createObjectClient({ ...clientOptions, ...(region && { region }) });
   try {
-    const ends = { backend, client, budgetBytes, contentTypeOf, tuning, metrics };
+    const { onManyReads } = context;
+    const ends = { backend, client, budgetBytes, contentTypeOf, tuning, metrics, onManyReads };
     const mount = new Mount(options, log, ends);
     await mount.start();
     return mount;
@@ -145,6 +148,7 @@ interface Ends {
   readonly budgetBytes: number;
   readonly tuning: Tuning;
   readonly metrics: Metrics | undefined;
+  readonly onManyReads: (() => void) | undefined;
   /** By the name of an object; the type of any bytes when absent. */
   readonly contentTypeOf: ((key: string) => string) | undefined;
 }
@@ -198,6 +202,7 @@ class Mount implements Mounted {
           partBytes,
           arrivals,
           windowBytesMax,
+          onManyReads: ends.onManyReads,
           log: readLog,
         }),
       startUpload: createUploader({

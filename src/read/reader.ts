@@ -37,6 +37,9 @@ const ENDS_MAX = 8;
  */
 const RUN_READS_MIN = 3;
 
+/** More often than a small file is read. */
+const MANY_READS = 128;
+
 /** Where a read that stood alone ended, and how many before it led there without a gap. */
 interface End {
   readonly offset: number;
@@ -123,6 +126,7 @@ class Reader implements ObjectReader {
     if (clipped <= 0) return emptyReply;
     this.#reads += 1;
     this.#bytesRead += clipped;
+    if (this.#reads === MANY_READS) this.#source.onManyReads?.();
     // A small object that is read at once, as most are: nothing is left to be read ahead, or kept.
     if (this.#reads === 1 && this.#isSmall && clipped === this.#source.objectBytes) {
       if (this.#streams === undefined) return this.#readExactly(offset, clipped);

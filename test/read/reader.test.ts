@@ -17,7 +17,7 @@ interface Setup {
 
 function setUp(
   objectBytes: number,
-  options: Partial<Pick<ReaderOptions, "partBytes" | "windowBytesMax">> & {
+  options: Partial<Pick<ReaderOptions, "onManyReads" | "partBytes" | "windowBytesMax">> & {
     readonly blocks?: number;
   } = {},
 ): Setup {
@@ -276,6 +276,17 @@ describe("a sequential run", () => {
     await check(setup, 8 * MIB, MIB);
     for (const transfer of client.underWay) transfer.finish();
     await Promise.all(reads);
+    setup.reader.close();
+  });
+
+  test("whoever reads often is told of once, whether the reads stand alone or not", async () => {
+    let count = 0;
+    const setup = setUp(4 * MIB, { onManyReads: () => count++ });
+    finishAtOnce(setup.client);
+    for (let read = 1; read < 128; read++) await check(setup, (read % 3) * MIB, 4 * KIB);
+    expect(count).toBe(0);
+    for (let read = 0; read < 128; read++) await check(setup, read * 4 * KIB, 4 * KIB);
+    expect(count).toBe(1);
     setup.reader.close();
   });
 
