@@ -18,19 +18,23 @@ export interface CancelSignal {
 
 /** Both ends in one: whoever holds it as a `CancelSignal` only listens. */
 export class Cancellation implements CancelSignal {
+  #aborted: boolean = false;
   #reason: unknown;
   #listeners: Set<() => void> | undefined;
 
   get aborted(): boolean {
-    return this.#reason !== undefined;
+    return this.#aborted;
   }
 
+  /** Made once it is asked for: it has a stack, and mostly nobody listens any more. */
   get reason(): unknown {
+    if (!this.#aborted) return undefined;
+    this.#reason ??= new DOMException("This operation was aborted", "AbortError");
     return this.#reason;
   }
 
   throwIfAborted(): void {
-    if (this.#reason !== undefined) throw this.#reason;
+    if (this.#aborted) throw this.reason;
   }
 
   /** A listener is called once, at most. */
@@ -45,8 +49,9 @@ export class Cancellation implements CancelSignal {
 
   /** Idempotent. */
   abort(reason?: unknown): void {
-    if (this.#reason !== undefined) return;
-    this.#reason = reason ?? new DOMException("This operation was aborted", "AbortError");
+    if (this.#aborted) return;
+    this.#aborted = true;
+    this.#reason = reason;
     const listeners = this.#listeners;
     this.#listeners = undefined;
     for (const listener of listeners ?? []) listener();
