@@ -31,7 +31,7 @@ const VERBOSITY_SIGNAL = "SIGUSR2";
  * than 2,000 small files need, on cores that whoever reads them could use.
  */
 const INTERRUPT_BUDGET = 300_000;
-/** V8's own: for whoever reads one file again and again, and waits for code that is not optimized. */
+/** V8's own: for whoever reads one file here and there again and again, and waits for code that is not optimized. */
 const INTERRUPT_BUDGET_OF_LONG_WORK = 67_584;
 
 /** Signals that ask for a clean end. SIGHUP is a terminal that was closed. */

@@ -42,7 +42,7 @@ export interface MountContext {
   readonly environment: Environment;
   /** undefined: nothing is measured. */
   readonly metrics?: Metrics | undefined;
-  /** Called when a file has been read often through one handle: once for each such handle. */
+  /** Called when a file has been read often, here and there: once for each such handle. */
   readonly onManyReads?: (() => void) | undefined;
 }
 

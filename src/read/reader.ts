@@ -37,7 +37,7 @@ const ENDS_MAX = 8;
  */
 const RUN_READS_MIN = 3;
 
-/** More often than a small file is read. */
+/** Enough of those that stand alone for a file that is read here and there. */
 const MANY_READS = 128;
 
 /** Where a read that stood alone ended, and how many before it led there without a gap. */
@@ -87,6 +87,8 @@ class Reader implements ObjectReader {
   /** Of recent exact reads, the latest last. */
   #ends: End[] | undefined;
   #reads = 0;
+  /** Of them, those that belonged to no run. */
+  #readsAlone = 0;
   #bytesRead = 0;
   /** Whether what `fetchAhead` asked for is under way. */
   #fetchingAhead: boolean = false;
@@ -126,7 +128,6 @@ class Reader implements ObjectReader {
     if (clipped <= 0) return emptyReply;
     this.#reads += 1;
     this.#bytesRead += clipped;
-    if (this.#reads === MANY_READS) this.#source.onManyReads?.();
     // A small object that is read at once, as most are: nothing is left to be read ahead, or kept.
     if (this.#reads === 1 && this.#isSmall && clipped === this.#source.objectBytes) {
       if (this.#streams === undefined) return this.#readExactly(offset, clipped);
@@ -140,8 +141,10 @@ class Reader implements ObjectReader {
         return reply.catch((error: unknown) => this.#readAgain(offset, clipped, error));
       }
       if (reply !== undefined) return reply;
-    } else if (this.#reads % STREAM_READS_IDLE === 0) {
-      this.#dropIdleStreams(STREAMS_MAX);
+    } else {
+      this.#readsAlone += 1;
+      if (this.#readsAlone === MANY_READS) this.#source.onManyReads?.();
+      if (this.#reads % STREAM_READS_IDLE === 0) this.#dropIdleStreams(STREAMS_MAX);
     }
     return this.#readExactly(offset, clipped);
   }

@@ -23,7 +23,7 @@ export interface ReaderOptions {
   readonly windowBytesMax?: number | undefined;
   /** Shared by all readers of a mount. */
   readonly arrivals?: Arrivals;
-  /** Called when the object has been read often: whoever reads it so is likely to go on. */
+  /** Called when the object has been read often, here and there: whoever reads it so is likely to go on. */
   readonly onManyReads?: (() => void) | undefined;
   readonly log: Log;
   /** A monotonic clock in milliseconds. */
