@@ -7,16 +7,12 @@
  * - A file whose name has to be asked for again, in a directory of which each name that was asked for
  *   was then read: its beginning, at the same time as its name.
  *
- * None where so many threads read at once, and S3 answers so soon, that work for others fills the time that
- * each of them waits: to fetch ahead takes more of it, and saves nothing.
- *
  * It changes what S3 is asked for and when, and nothing of what a program sees: see fetched-files.ts.
  */
 
 import { type DirectoryInode, type FileInode, sizeAndTime } from "../inode/index.ts";
 import { type Fetched, FetchedFiles, type FetchedFilesOptions } from "./fetched-files.ts";
 import type { ReadHandle } from "./handle.ts";
-import { Openers } from "./openers.ts";
 import { ReadingOrder, type Run } from "./reading-order.ts";
 
 /** Files that have to be read in order before the next ones are fetched. */
@@ -34,9 +30,6 @@ const LOOKUP_GUESSES_MAX = 4;
 /** Who looks a name up to open it does so at once. */
 const LOOKUP_KEPT_MS = 2000;
 
-/** About what it takes to serve one small file that is not fetched ahead. */
-const FILE_MS = 0.25;
-
 /** How well it can be guessed that a name that is looked up in a directory will be read. */
 interface Habit {
   reads: number;
@@ -51,8 +44,6 @@ export interface FetchAheadOptions extends FetchedFilesOptions {
 
 export class FetchAhead {
   readonly #isOpen: (file: FileInode) => boolean;
-  readonly #now: () => number;
-  readonly #openers = new Openers();
   readonly #files: FetchedFiles;
   readonly #order: ReadingOrder;
   readonly #runs = new Map<ReadHandle, Run>();
@@ -60,7 +51,6 @@ export class FetchAhead {
 
   constructor(options: FetchAheadOptions) {
     this.#isOpen = options.isOpen;
-    this.#now = options.now;
     this.#files = new FetchedFiles(options);
     this.#order = new ReadingOrder(options.now, (file) => this.#files.drop(file));
   }
@@ -68,7 +58,7 @@ export class FetchAhead {
   /** S3 is being asked what `name` stands for. */
   noteLookup(directory: DirectoryInode, name: string): void {
     const habit = this.#habits.get(directory);
-    if (habit === undefined || habit.reads < LOOKUP_READS_MIN || this.#isPointless) return;
+    if (habit === undefined || habit.reads < LOOKUP_READS_MIN) return;
     const file = directory.children.get(name);
     // Of one that was read the kernel may have the pages.
     if (file?.kind !== "file" || this.#order.hasRead(file)) return;
@@ -81,9 +71,8 @@ export class FetchAhead {
     if (this.#files.fetch(file, { appetite, keptMs: LOOKUP_KEPT_MS, settle })) habit.guesses += 1;
   }
 
-  /** What was fetched of `file`, which the thread `pid` may open. */
-  take(file: FileInode, pid: number): Fetched | undefined {
-    this.#openers.note(pid, this.#now());
+  /** What was fetched of `file`, which may be opened. */
+  take(file: FileInode): Fetched | undefined {
     return this.#files.take(file);
   }
 
@@ -92,11 +81,10 @@ export class FetchAhead {
     const { fetched, file } = handle;
     const habit = this.#habitOf(file.parent);
     habit.reads += 1;
-    fetched?.settle(true);
-    if (this.#isPointless) return;
     const run = this.#order.follow(file);
     this.#runs.set(handle, run);
     if (fetched?.arrived !== true) run.wanted = Math.min(AHEAD_MAX, run.wanted * 2);
+    fetched?.settle(true);
     this.#fetchNext(run);
   }
 
@@ -110,7 +98,7 @@ export class FetchAhead {
       run.bytesRead += bytesRead;
       const isWhole = bytesRead >= sizeAndTime(file.state).sizeBytes;
       this.#habitOf(file.parent).appetite = isWhole ? Number.POSITIVE_INFINITY : bytesRead;
-    } else if (handle.isUnread) {
+    } else {
       handle.fetched?.settle(false);
     }
   }
@@ -118,11 +106,6 @@ export class FetchAhead {
   /** Gives up everything that was fetched and not opened. */
   dropAll(): void {
     this.#files.dropAll();
-  }
-
-  get #isPointless(): boolean {
-    const { count } = this.#openers;
-    return count > 1 && this.#files.shortestMs <= count * FILE_MS;
   }
 
   #fetchNext(run: Run): void {

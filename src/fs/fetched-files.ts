@@ -22,8 +22,6 @@ const FILE_BYTES_MIN = 128 * KIB;
 const FILE_BYTES_MAX = 8 * MIB;
 /** For this long after a failure nothing is fetched ahead. */
 const PAUSE_MS = 5000;
-/** For this long what has come the soonest tells how soon S3 answers. */
-const MEASURE_MS = 1000;
 /** How often what nobody opens is looked for. */
 const SWEEP_MS = 1000;
 
@@ -64,18 +62,10 @@ export class FetchedFiles {
   readonly #files = new Map<FileInode, Fetched>();
   #bytes = 0;
   #pausedUntilMs = 0;
-  #shortestMs = 0;
-  #measuredAtMs = Number.NEGATIVE_INFINITY;
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: FetchedFilesOptions) {
     this.#options = options;
-  }
-
-  /** How soon a file has come that was fetched lately, at the best; infinite when none was. */
-  get shortestMs(): number {
-    const isLate = this.#options.now() - this.#measuredAtMs > MEASURE_MS;
-    return isLate ? Number.POSITIVE_INFINITY : this.#shortestMs;
   }
 
   has(file: FileInode): boolean {
@@ -106,7 +96,6 @@ export class FetchedFiles {
     arrival.then(
       () => {
         fetched.arrived = true;
-        this.#measure(nowMs);
       },
       (error: unknown) => this.#onFailure(file, fetched, error),
     );
@@ -135,14 +124,6 @@ export class FetchedFiles {
   /** Gives everything back. */
   dropAll(): void {
     for (const file of [...this.#files.keys()]) this.drop(file);
-  }
-
-  #measure(askedAtMs: number): void {
-    const nowMs = this.#options.now();
-    const tookMs = nowMs - askedAtMs;
-    if (tookMs >= this.shortestMs) return;
-    this.#shortestMs = tookMs;
-    this.#measuredAtMs = nowMs;
   }
 
   #remove(file: FileInode): Fetched | undefined {

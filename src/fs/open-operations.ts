@@ -150,7 +150,7 @@ export class OpenOperations {
     return !readOnly && (allowOverwrite || incrementalUpload === true);
   }
 
-  #openForReading(file: FileInode, { flags, caller }: OpenRequest): Opened {
+  #openForReading(file: FileInode, { flags }: OpenRequest): Opened {
     if (file.state.status !== "remote") throw beingWritten();
     const { object } = file.state;
     if (isArchived(object)) {
@@ -160,7 +160,7 @@ export class OpenOperations {
       );
     }
     const isDirect = (flags & O_DIRECT) !== 0;
-    const fetched = isDirect ? undefined : this.#core.fetchAhead?.take(file, caller.pid);
+    const fetched = isDirect ? undefined : this.#core.fetchAhead?.take(file);
     const reader =
       fetched?.reader ??
       this.#core.parts.openReader({

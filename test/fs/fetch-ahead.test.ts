@@ -77,40 +77,6 @@ function held(setup: Rig): string[] {
   return setup.readers.filter(({ closed }) => !closed).map(({ key }) => key);
 }
 
-/** Four threads read sixty files, each a run of its own, from a server that takes `answerMs`; resolves with how many were fetched ahead. */
-async function readByFour(setup: Rig, answerMs: number): Promise<number> {
-  for (let step = 0; step < 15; step++) {
-    for (let thread = 0; thread < 4; thread++) {
-      const { attributes } = await walk(setup, nameOf(thread * 25 + step));
-      const caller = { ...CALLER, pid: thread + 1 };
-      const { fh } = await setup.fs.open(attributes.ino, O_RDONLY, caller);
-      const reply = setup.fs.read(fh, 0, 100);
-      setup.advance(answerMs);
-      (await reply).release();
-      await close(setup, fh);
-    }
-  }
-  return fetched(setup).length;
-}
-
-describe("files that many threads read", () => {
-  test("are hardly fetched ahead from a server so near that nobody waits", async () => {
-    expect(await readByFour(await setUp(100), 0)).toBeLessThan(10);
-  });
-
-  test("are fetched ahead from one further away", async () => {
-    expect(await readByFour(await setUp(100), 2)).toBeGreaterThan(40);
-  });
-
-  test("are fetched ahead again when only one of them is left", async () => {
-    const setup = await setUp(200);
-    const before = await readByFour(setup, 0);
-    setup.advance(EXPIRED_MS);
-    await readRange(setup, 150, 170);
-    expect(fetched(setup).length - before).toBeGreaterThan(15);
-  });
-});
-
 describe("files that are read in the order of their directory", () => {
   test("are fetched ahead from the third on, and each is fetched once", async () => {
     const setup = await setUp(40);
