@@ -98,8 +98,6 @@ export class Session {
   readonly #background: BackgroundLimits;
   readonly #initialized = deferred<Agreement>();
   readonly #closed = deferred<void>();
-  /** While too many payloads are kept. */
-  #isPaused: boolean = false;
   #state: "serving" | "closed" = "serving";
 
   constructor(options: SessionOptions) {
@@ -288,15 +286,11 @@ export class Session {
   /** Another place receives what comes next, or none until one is free. */
   #keepPayload(): () => void {
     const release = this.#intake.keep();
-    if (this.#intake.bytes === undefined) {
-      this.#isPaused = true;
-      this.#channel.pause();
-    }
+    if (this.#intake.bytes === undefined) this.#channel.pause();
     return () => {
+      const wasPaused = this.#intake.bytes === undefined;
       release();
-      if (!this.#isPaused || !this.#isServing) return;
-      this.#isPaused = false;
-      this.#channel.resume();
+      if (wasPaused && this.#isServing) this.#channel.resume();
     };
   }
 
