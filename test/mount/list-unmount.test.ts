@@ -1,9 +1,10 @@
 /** The commands `list` and `unmount`, on mounts that live, are busy, lose data, or are dead. */
 
-import { readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { ownIdentity } from "../../src/cli/mounts/process-identity.ts";
 import { Child, type Finished, run, succeed } from "../rigs/child.ts";
 import { environmentFor, MountProcess, mountCommand } from "../rigs/mount-process.ts";
 import { commandLine } from "../rigs/paths.ts";
@@ -113,7 +114,10 @@ describe("list", () => {
   test("knows a mount without its record, but less of it", async () => {
     const directory = await mount();
     await succeed("sh", ["-c", `rm $(grep -lF '"${directory}"' ${records}/*.json)`]);
-    expect(await listed(directory)).toMatchObject({ state: "unseen", bucket: null, pid: null });
+    // Whoever had the device before, in another test, may just be ending.
+    await expect
+      .poll(() => listed(directory))
+      .toMatchObject({ state: "unseen", bucket: null, pid: null });
     expect(await lineOf(directory)).toMatch(/ - +unseen/);
     const { code, stdout } = await program(["unmount", directory]);
     expect(code).toBe(0);
@@ -244,12 +248,34 @@ describe("unmount", () => {
     expect(await listed(directory)).toBeUndefined();
   });
 
+  test("a dead mount is told from one that had its device before and is still ending", async () => {
+    const directory = await mount();
+    process.kill(daemon(), "SIGKILL");
+    await expect.poll(() => scratch.processes()).toEqual([]);
+    const found = await succeed("grep", ["-hF", `"${directory}"`, "-r", records]);
+    const earlier = join(records, `earlier.${process.pid}.json`);
+    const record = { ...JSON.parse(found), directory: "/elsewhere", server: ownIdentity() };
+    const write = (since: string) =>
+      writeFileSync(earlier, JSON.stringify({ ...record, since }), { mode: 0o600 });
+    try {
+      write("2026-01-01T00:00:00.000Z");
+      expect(await listed(directory)).toMatchObject({ state: "dead", bucket: BUCKET });
+      // The next mount of this device, at two places.
+      write("9999-01-01T00:00:00.000Z");
+      expect(await listed(directory)).toMatchObject({ state: "serving", pid: process.pid });
+    } finally {
+      rmSync(earlier);
+    }
+    expect((await program(["unmount", directory])).code).toBe(0);
+  });
+
   test("a dead mount is known without its record", async () => {
     const directory = await mount();
     process.kill(daemon(), "SIGKILL");
     await succeed("sh", ["-c", `rm $(grep -lF '"${directory}"' ${records}/*.json)`]);
     await expect.poll(() => scratch.processes()).toEqual([]);
-    expect(await listed(directory)).toMatchObject({ state: "dead", bucket: null });
+    // As above.
+    await expect.poll(() => listed(directory)).toMatchObject({ state: "dead", bucket: null });
     expect((await program(["unmount", directory])).code).toBe(0);
   });
 

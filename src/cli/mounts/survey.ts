@@ -74,20 +74,22 @@ function recordsOf(
 }
 
 /**
- * The record of `mount`. The kernel uses the numbers of devices again, so that a record whose process
- * is gone may be that of an earlier mount elsewhere.
+ * The record of `mount`: the newest one with its device, for the kernel uses the numbers of devices
+ * again. An older one is that of an earlier mount, though its process may still be ending; and so may be
+ * the newest, if it was mounted elsewhere and its process is gone.
  */
 function recordOf(mount: MountInfo, records: readonly JudgedRecord[]): JudgedRecord | undefined {
   const { device, directory, uid } = mount;
   const own = process.getuid?.();
-  const candidates = records.filter((record) => record.device === device);
-  const served = candidates.filter(
-    (it) => it.running === true && (it.uid === uid || it.uid === own),
+  const candidates = records.filter(
+    (it) =>
+      it.device === device &&
+      ((it.running === true && (it.uid === uid || it.uid === own)) ||
+        (it.directory === directory && it.uid === uid)),
   );
-  return (
-    served.find((it) => it.directory === directory) ??
-    served[0] ??
-    candidates.find((it) => it.directory === directory && it.uid === uid)
+  return candidates.reduce<JudgedRecord | undefined>(
+    (newest, it) => (newest === undefined || it.since > newest.since ? it : newest),
+    undefined,
   );
 }
 
