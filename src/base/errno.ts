@@ -28,6 +28,7 @@ export const ENOTEMPTY = 39;
 export const EPROTO = 71;
 export const EMSGSIZE = 90;
 export const EOPNOTSUPP = 95;
+export const ECONNABORTED = 103;
 export const ENOTCONN = 107;
 export const ETIMEDOUT = 110;
 export const ESTALE = 116;

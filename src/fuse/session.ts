@@ -5,7 +5,7 @@
  */
 
 import { deferred } from "../base/deferred.ts";
-import { EAGAIN, EINVAL, EIO, ENODEV, ENOENT, ENOSYS } from "../base/errno.ts";
+import { EAGAIN, ECONNABORTED, EINVAL, EIO, ENODEV, ENOENT, ENOSYS } from "../base/errno.ts";
 import type { Log } from "../base/log.ts";
 import { systemError } from "../base/system-error.ts";
 import type { Addon, Channel } from "../native/index.ts";
@@ -198,7 +198,7 @@ export class Session {
         if (payload === undefined || !this.#isServing) return;
         const received = this.#channel.receive(this.#request.bytes, payload);
         if (received === -EAGAIN) return;
-        if (received === -ENODEV) {
+        if (received === -ENODEV || received === -ECONNABORTED) {
           this.close();
           return;
         }

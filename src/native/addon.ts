@@ -183,7 +183,8 @@ export interface Channel {
   /**
    * readv(2) of one request: the payload of a WRITE into `payload` (max_write bytes), all else into `head`,
    * which holds as much and 80 bytes before it. Retries EINTR and ENOENT itself. Returns the request's
-   * length, -EAGAIN when there is none, -ENODEV when the mount is gone.
+   * length, -EAGAIN when there is none, -ENODEV when the mount is gone, -ECONNABORTED when it went while
+   * a request was on its way here.
    */
   receive(head: Uint8Array, payload: Uint8Array): number;
   /** Writes the first `byteCount` bytes of `message` as one reply. The count written, or -errno. */

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 
 import { deferred } from "../../src/base/deferred.ts";
-import { EACCES, EINVAL, EIO, ENOENT } from "../../src/base/errno.ts";
+import { EACCES, ECONNABORTED, EINVAL, EIO, ENOENT } from "../../src/base/errno.ts";
 import { ENTRY_OUT } from "../../src/fuse/abi.ts";
 import { request, u64 } from "./requests.ts";
 import { attributesOf, entryOf, Failure, served, settled } from "./served.ts";
@@ -344,6 +344,14 @@ describe("the end", () => {
     await session.closed;
     expect(kernel.isClosed).toBe(true);
     await expect(session.initialized).rejects.toThrow("ended before it was used");
+  });
+
+  test("comes when the mount goes while a request is on its way", async () => {
+    const { kernel, session } = served();
+    kernel.receiveError = -ECONNABORTED;
+    kernel.wake();
+    await session.closed;
+    expect(kernel.isClosed).toBe(true);
   });
 
   test("comes with close, once", async () => {

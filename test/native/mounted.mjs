@@ -18,7 +18,7 @@ const addon = createRequire(import.meta.url)("node-gyp-build")(
   fileURLToPath(new URL("../..", import.meta.url)),
 );
 
-const [ENOENT, EAGAIN, ENODEV, ENOSYS] = [2, 11, 19, 38];
+const [ENOENT, EAGAIN, ENODEV, ENOSYS, ECONNABORTED] = [2, 11, 19, 38, 103];
 const [MS_NOSUID, MS_NODEV] = [2, 4];
 const [MNT_FORCE, MNT_DETACH] = [1, 2];
 const OPCODE = { lookup: 1, forget: 2, getattr: 3, open: 14, read: 15, release: 18, init: 26 };
@@ -137,7 +137,7 @@ function serve(descriptor) {
       for (;;) {
         const length = channel.receive(slot, payload);
         if (length === -EAGAIN) return;
-        if (length === -ENODEV) return end();
+        if (length === -ENODEV || length === -ECONNABORTED) return end();
         dispatch(channel, positive(length, "receive"));
       }
     },
