@@ -51,11 +51,13 @@ export async function unmountDirectory(
     if (record !== undefined) removeRecord(record);
     return `${directory} was a dead mount and is cleared`;
   }
+  const places = placesOf(entry);
   if (options.lazy || !(await untilUnmounted(directory, options.timeoutMs, tell))) {
     unmount(directory, true);
     return `${directory} is detached${inUseBy(record)}`;
   }
-  if (readMounts().some(({ device }) => device === entry.device)) {
+  // The next mount anywhere has the number of its device.
+  if (placesOf(entry).some((place) => places.includes(place))) {
     return `${directory} is unmounted, and the bucket is still mounted elsewhere`;
   }
   if (record === undefined) {
@@ -82,6 +84,13 @@ function findEntry(given: string, environment: Environment): MountEntry {
     "failure",
     `cannot unmount ${given}: nothing is mounted there: "mount-s3-ts list" shows what is`,
   );
+}
+
+/** Where the file system of `entry` is mounted. */
+function placesOf({ device }: MountEntry): readonly string[] {
+  return readMounts()
+    .filter((mount) => mount.device === device)
+    .map(({ directory }) => directory);
 }
 
 /** The mount itself is asked last, as it may hang. */
