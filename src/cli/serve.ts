@@ -50,7 +50,7 @@ export interface Service {
   readonly abandoned: Promise<string>;
 }
 
-type End = { readonly reason: string; readonly crash?: unknown };
+type End = { readonly reason: string; readonly crash?: unknown; readonly isGone?: true };
 
 /** Resolves with the exit status. Rejects when the mount could not be made. */
 export async function serve(service: Service): Promise<number> {
@@ -96,16 +96,18 @@ async function serveMount(service: Service, metrics?: Metrics): Promise<number> 
   setFlagsFromString("--semi-space-growth-factor=1");
   log.info(mounted.summary);
   mounted.closed.then(
-    () => end.resolve({ reason: "unmounted from outside" }),
+    () => end.resolve({ reason: "unmounted from outside", isGone: true }),
     (error: unknown) => {
       log.error(`the mount broke: ${messageOf(error)}`);
       end.resolve({ reason: "the mount broke", crash: error });
     },
   );
 
-  const { reason, crash } = await end.promise;
+  const { reason, crash, isGone } = await end.promise;
   log.info(`${reason}: unmounting ${options.directory}`);
   const clean = await unmount(mounted, service, hurry.signal);
+  // What is there when it is gone is somebody else's.
+  if (!(clean || isGone)) detachMount(options.directory);
   if (record) record.end(mounted.lostKeys.size);
   log.info(`${options.directory} is unmounted`);
   return clean && crash === undefined && mounted.lostKeys.size === 0 ? 0 : 1;
@@ -142,7 +144,7 @@ async function startMount(
   );
 }
 
-/** Whether everything ended as it should; whatever happens, nothing stays mounted that can be helped. */
+/** Whether everything ended as it should, in time. */
 async function unmount(mounted: Mounted, service: Service, hurry: AbortSignal): Promise<boolean> {
   const { options, log } = service;
   const unmounting = mounted.unmount(hurry).then(
@@ -162,7 +164,6 @@ async function unmount(mounted: Mounted, service: Service, hurry: AbortSignal): 
   if (outcome === undefined) {
     log.error(`unmounting ${options.directory} took too long and was cut short`);
   }
-  detachMount(options.directory);
   return false;
 }
 

@@ -96,6 +96,7 @@ export class FuseNativeMount {
   readonly #mounted: Mounted;
   readonly #ended = deferred<void>();
   readonly #watch: NodeJS.Timeout;
+  #isGone: boolean = false;
 
   constructor(mounted: Mounted) {
     this.#mounted = mounted;
@@ -127,8 +128,10 @@ export class FuseNativeMount {
    */
   async unmount(): Promise<void> {
     const { directory, device } = this.#mounted;
+    await this.#look();
     const mount = findMount(directory);
-    if (mount === undefined || mount.device !== device) return;
+    // Whoever mounts at the directory next has the number of its device, too.
+    if (this.#isGone || mount === undefined || mount.device !== device) return;
     if (process.geteuid?.() === 0) await unmountAsRoot(directory);
     else await fusermountUnmount(directory);
   }
@@ -145,8 +148,10 @@ export class FuseNativeMount {
 
   async #look(): Promise<void> {
     const { backing, fd } = this.#mounted;
-    const isGone = backing !== undefined && !existsSync(backing);
-    if (isGone || fd === undefined || (await targetOf(fd)) !== DEVICE) this.#end();
+    const isHidden = backing !== undefined && !existsSync(backing);
+    if (!isHidden && fd !== undefined && (await targetOf(fd)) === DEVICE) return;
+    this.#isGone = true;
+    this.#end();
   }
 
   #end(error?: unknown): void {

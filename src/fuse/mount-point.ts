@@ -139,12 +139,13 @@ export class MountPoint {
 
   /**
    * Takes the mount out of the tree of directories; files that are open in it live on until they are
-   * closed, and only then the session ends. Does nothing when it has been unmounted already.
+   * closed, and only then the session ends. Does nothing when it has been unmounted already, or closed:
+   * whoever mounts at the directory next has the number of its device, too.
    * @throws FuseError when the system refuses
    */
   async unmount(): Promise<void> {
     const mount = findMount(this.directory);
-    if (mount === undefined || mount.device !== this.device) return;
+    if (this.#closed || mount === undefined || mount.device !== this.device) return;
     const result = this.#addon.unmount(this.directory, MNT_DETACH | UMOUNT_NOFOLLOW);
     // EINVAL: someone else was faster. EPERM: we are not root.
     if (result === 0 || result === -EINVAL) return;

@@ -121,6 +121,11 @@ async function startNative(
     absentMsOf,
     ...(allowedUids && { allowedUids }),
   });
+  // Uploads may take their time yet, and what is mounted at the directory meanwhile is not ours.
+  session.closed.then(
+    () => mountPoint.close(),
+    () => {},
+  );
   try {
     await session.initialized;
     mountPoint.raiseReadAhead();

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { silentLog } from "../../src/base/log.ts";
-import { type MountAddon, mountDirectory } from "../../src/fuse/mount-point.ts";
+import { findMount } from "../../src/base/mountinfo.ts";
+import { type MountAddon, MountPoint, mountDirectory } from "../../src/fuse/mount-point.ts";
 
 const FD = 77;
 
@@ -88,6 +89,17 @@ describe("mounting as root", () => {
     await mounted.unmount();
     expect(addon.unmount).not.toHaveBeenCalled();
     expect(mounted.raiseReadAhead()).toBeUndefined();
+  });
+
+  test("unmounts nothing any more once it is closed", async () => {
+    const { addon } = system();
+    const there = { fd: FD, directory: "/", device: findMount("/")?.device };
+    const mounted = new MountPoint({ addon, log: silentLog, allowRoot: false }, there);
+    await mounted.unmount();
+    expect(addon.unmount).toHaveBeenCalledOnce();
+    mounted.close();
+    await mounted.unmount();
+    expect(addon.unmount).toHaveBeenCalledOnce();
   });
 });
 

@@ -6,6 +6,7 @@ import { findMount } from "../../src/base/mountinfo.ts";
 import { MIB } from "../../src/base/sizes.ts";
 import { pattern, sha256 } from "../rigs/bytes.ts";
 import { Child, run, succeed } from "../rigs/child.ts";
+import { MountProcess } from "../rigs/mount-process.ts";
 import { processesSeeing } from "../rigs/namespaces.ts";
 import { testAsRoot } from "../rigs/root.ts";
 import { createWhole, readOn, writeOn } from "../scenarios/whole-file.ts";
@@ -87,6 +88,21 @@ test("a mount with an open file is busy; detached, it serves the writer to the e
   await file.close();
   expect(await contentOf("file")).toBe(sha256(LARGE));
   expect((await weather.mount.child.exitWithin(EXIT_TIMEOUT_MS)).code).toBe(0);
+});
+
+test("the next mount at the directory stays, though the process of the last one still stores", async () => {
+  const { sandbox, bucket, mount } = weather;
+  await sandbox.addFault({ kind: "slow", ms: 2_000, operation: "PutObject", key: "empty" });
+  // A file whose last writer was a child is stored when its owner closes it, or at the end.
+  await succeed("sh", ["-c", `: > "${mount.directory}/empty"`]);
+  await succeed("umount", [mount.directory]);
+  // As a rule the kernel gives it the number of the device that was.
+  const { directory } = mount;
+  const request = { endpoint: sandbox.endpoint, bucket: bucket.name, directory };
+  const next = await MountProcess.start(request);
+  await mount.ended();
+  expect((await weather.tree.stat("empty")).sizeBytes).toBe(0);
+  await next.stop();
 });
 
 testAsRoot("mounts in other namespaces")(
