@@ -9,7 +9,7 @@ import { S3Error } from "./error.ts";
 import { authorityOf, originOf } from "./origin.ts";
 import { withoutSecrets } from "./quotation.ts";
 import type { Environment } from "./region.ts";
-import { type Credentials, encodeQuery, Signer, timestampOf } from "./signer.ts";
+import { type Credentials, canonicalHeaders, encodeQuery, Signer, timestampOf } from "./signer.ts";
 import type { Transport } from "./transport.ts";
 import { textOf } from "./xml.ts";
 
@@ -41,7 +41,8 @@ export async function callerIdentity(
     headers["x-amz-security-token"] = credentials.sessionToken;
   }
   const payload = createHash("sha256").digest("hex");
-  const parts = { method: "GET", path, query, headers, payload, timestamp };
+  const signed = { headers: canonicalHeaders(headers), payload, timestamp };
+  const parts = { method: "GET", path, query, ...signed };
   const authorization = new Signer({ region, service: "sts" }).authorization(credentials, parts);
   const response = await transport.send({
     operation: OPERATION,

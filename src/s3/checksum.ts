@@ -20,6 +20,9 @@ export function checksumHeader(checksum: Checksum | undefined): Record<string, s
   return { [`x-amz-checksum-${checksum.algorithm}`]: checksum.base64 };
 }
 
+/** Has S3 tell the checksum that it has of an object: a header to sign. */
+export const TELL_CHECKSUM = { "x-amz-checksum-mode": "ENABLED" } as const;
+
 /** What `headers` tell of an object's checksum, by `algorithm` or by any. */
 export function toldChecksum(
   headers: Headers,

@@ -11,6 +11,7 @@ import type { CachedCredentials } from "./credentials.ts";
 import { S3Error } from "./error.ts";
 import { authorityOf } from "./origin.ts";
 import { withoutSecrets } from "./quotation.ts";
+import { RequestHeaders } from "./request-headers.ts";
 import type { Accept } from "./response-receiver.ts";
 import { type Credentials, encodeKey, encodeQuery, Signer, timestampOf } from "./signer.ts";
 import type { Target } from "./target.ts";
@@ -45,26 +46,21 @@ export interface DirectPathOptions {
   readonly userAgent: string;
 }
 
-const PAYLOAD = "UNSIGNED-PAYLOAD";
-
 /** S3 refuses a request whose time differs by more than 15 minutes from its own. */
 const SKEW_MS_MAX = 14 * 60_000;
 
 interface Resolved {
   readonly target: Target;
-  readonly authority: string;
-  readonly signer: Signer;
+  readonly requestHeaders: RequestHeaders;
 }
 
 export class DirectPath {
   readonly #options: DirectPathOptions;
-  readonly #hasCommonHeaders: boolean;
   #resolved: Resolved | undefined;
   #clockOffsetMs = 0;
 
   constructor(options: DirectPathOptions) {
     this.#options = options;
-    this.#hasCommonHeaders = Object.keys(options.commonHeaders).length > 0;
   }
 
   /** Resolves with an answer of status 2xx; rejects with an S3Error otherwise. */
@@ -99,27 +95,24 @@ export class DirectPath {
     credentials: Credentials | undefined,
     signal: CancelSignal | undefined,
   ): Promise<TransportResponse> {
-    const { target } = resolved;
+    const { requestHeaders, target } = resolved;
+    const { headers, method, signedHeaders } = call;
     const path = pathOf(call, target);
     const query = call.query === undefined ? "" : encodeQuery(call.query);
-    const timestamp =
-      credentials === undefined ? "" : timestampOf(Date.now() + this.#clockOffsetMs);
-    const plain = this.#headersOf(resolved, credentials, timestamp);
-    const headers = this.#withSigned(plain, call.signedHeaders);
-    if (credentials !== undefined) {
-      const { method } = call;
-      const parts = { method, path, query, headers, payload: PAYLOAD, timestamp };
-      headers["authorization"] = resolved.signer.authorization(credentials, parts);
-    }
-    headers["user-agent"] = this.#options.userAgent;
+    const { authorization, shared } = requestHeaders.of(
+      { method, path, query, signedHeaders },
+      credentials,
+      credentials === undefined ? "" : timestampOf(Date.now() + this.#clockOffsetMs),
+    );
     return this.#options.transport.send(
       {
         operation: call.operation,
         key: call.key,
-        method: call.method,
+        method,
         origin: target.origin,
         path: query === "" ? path : `${path}?${query}`,
-        headers: Object.assign(headers, call.headers),
+        sharedHeaders: shared,
+        headers: authorization === undefined ? (headers ?? {}) : { authorization, ...headers },
         body: call.body,
         accept: call.accept,
         firstByteMs: call.firstByteMs,
@@ -129,45 +122,18 @@ export class DirectPath {
     );
   }
 
-  /** The headers that every request has, in the order in which they are signed: by name. */
-  #headersOf(
-    resolved: Resolved,
-    credentials: Credentials | undefined,
-    timestamp: string,
-  ): Record<string, string> {
-    const headers: Record<string, string> = { host: resolved.authority };
-    if (credentials !== undefined) {
-      headers["x-amz-content-sha256"] = PAYLOAD;
-      headers["x-amz-date"] = timestamp;
-      if (credentials.sessionToken !== undefined) {
-        headers[this.#options.tokenHeader ?? "x-amz-security-token"] = credentials.sessionToken;
-      }
-    }
-    return headers;
-  }
-
-  /** With those of one call and those of all, still by name. */
-  #withSigned(
-    headers: Record<string, string>,
-    signedHeaders: DirectCall["signedHeaders"],
-  ): Record<string, string> {
-    if (signedHeaders === undefined && !this.#hasCommonHeaders) return headers;
-    const all: Record<string, string> = {
-      ...headers,
-      ...this.#options.commonHeaders,
-      ...signedHeaders,
-    };
-    const sorted: Record<string, string> = {};
-    for (const name of Object.keys(all).sort(byName)) sorted[name] = all[name] ?? "";
-    return sorted;
-  }
-
   async #resolve(): Promise<Resolved> {
     const target = await this.#options.target();
+    const { commonHeaders, tokenHeader, userAgent } = this.#options;
     this.#resolved ??= {
       target,
-      authority: authorityOf(target.origin),
-      signer: new Signer(target.scope),
+      requestHeaders: new RequestHeaders({
+        authority: authorityOf(target.origin),
+        signer: new Signer(target.scope),
+        commonHeaders,
+        tokenHeader: tokenHeader ?? "x-amz-security-token",
+        userAgent,
+      }),
     };
     return this.#resolved;
   }
@@ -192,10 +158,6 @@ export class DirectPath {
     this.#clockOffsetMs = offsetMs;
     return true;
   }
-}
-
-function byName(one: string, other: string): number {
-  return one < other ? -1 : 1;
 }
 
 function withoutCredentials(

@@ -8,6 +8,7 @@
 import type { CancelSignal } from "../base/cancellation.ts";
 import { badAnswer } from "./answer-error.ts";
 import { announcedChecksum, CheckedSink, type Checksums } from "./body-check.ts";
+import { TELL_CHECKSUM } from "./checksum.ts";
 import type { DirectPath } from "./direct-path.ts";
 import { S3Error } from "./error.ts";
 import type { GetRequest } from "./object-client.ts";
@@ -71,8 +72,7 @@ function receive(
     return { sink, byteCount: to - from + 1 };
   };
   const call = { operation: "GetObject", key, method: "GET", headers, accept } as const;
-  const signedHeaders = { "x-amz-checksum-mode": "ENABLED" };
-  return path.send(whole ? { ...call, signedHeaders } : call, signal);
+  return path.send(whole ? { ...call, signedHeaders: TELL_CHECKSUM } : call, signal);
 }
 
 /** Throws unless the bytes that follow are those of the version and the range asked for. */

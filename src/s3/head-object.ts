@@ -2,7 +2,7 @@
 
 import type { CancelSignal } from "../base/cancellation.ts";
 import { badAnswer } from "./answer-error.ts";
-import { type ChecksumAlgorithm, toldChecksum } from "./checksum.ts";
+import { type ChecksumAlgorithm, TELL_CHECKSUM, toldChecksum } from "./checksum.ts";
 import type { DirectPath } from "./direct-path.ts";
 import { type Encryption, encryptionMismatch } from "./encryption.ts";
 import { type ObjectInfo, parseLastModified, type StoredInfo } from "./object-client.ts";
@@ -33,7 +33,7 @@ export async function headStored(
   { algorithm, encryption, key }: StoredQuestion,
   signal?: CancelSignal,
 ): Promise<StoredInfo> {
-  const call = { ...CALL, key, signedHeaders: { "x-amz-checksum-mode": "ENABLED" } };
+  const call = { ...CALL, key, signedHeaders: TELL_CHECKSUM };
   const { headers, status } = await path.send(call, signal);
   const mismatch = encryptionMismatch(encryption, headers, call);
   if (mismatch !== undefined) throw mismatch;

@@ -23,6 +23,7 @@ export type Framing =
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [^\r\n\0]*)?$/;
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const CRLF = "\r\n";
 /** A field's value holds no control character but the tab. */
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
@@ -31,15 +32,17 @@ const NO_FIELDS: object = Object.create(null);
 
 /** Parses the first `end` of `bytes`, before the empty line. Throws ProtocolError. */
 export function parseHead(bytes: Buffer, end: number): ResponseHead {
-  const lines = bytes.toString("latin1", 0, end).split("\r\n");
-  const match = STATUS_LINE.exec(lines[0] ?? "");
+  const text = bytes.toString("latin1", 0, end);
+  const match = STATUS_LINE.exec(lineAt(text, 0));
   if (match === null) {
     const sent = quoted(bytes.subarray(0, end));
     throw new ProtocolError(`it does not speak HTTP: it sent ${sent}`);
   }
   const headers: Record<string, string | undefined> = Object.create(NO_FIELDS);
-  for (let index = 1; index < lines.length; index++) {
-    const { name, value } = fieldOf(lines[index] ?? "", index);
+  let at = match[0].length + CRLF.length;
+  for (let index = 0; at <= text.length; index++) {
+    const { line, name, value } = fieldOf(text, at, index);
+    at += line.length + CRLF.length;
     const earlier = headers[name];
     headers[name] = earlier === undefined ? value : `${earlier}, ${value}`;
   }
@@ -63,13 +66,25 @@ const latestFields: Field[] = [];
 const LATEST_FIELDS_MAX = 32;
 const LATEST_LINE_MAX = 256;
 
-function fieldOf(line: string, index: number): Field {
-  const latest = latestFields[index - 1];
-  if (latest?.line === line) return latest;
+/** The field whose line begins `at`, as the `index`-th of the header. */
+function fieldOf(text: string, at: number, index: number): Field {
+  const latest = latestFields[index];
+  if (latest !== undefined && hasLine(text, at, latest.line)) return latest;
+  const line = lineAt(text, at);
   const field = parseField(line);
-  const place = Math.min(index - 1, latestFields.length);
+  const place = Math.min(index, latestFields.length);
   if (place < LATEST_FIELDS_MAX && line.length <= LATEST_LINE_MAX) latestFields[place] = field;
   return field;
+}
+
+function lineAt(text: string, at: number): string {
+  const end = text.indexOf(CRLF, at);
+  return text.slice(at, end === -1 ? text.length : end);
+}
+
+function hasLine(text: string, at: number, line: string): boolean {
+  const end = at + line.length;
+  return text.startsWith(line, at) && (end === text.length || text.startsWith(CRLF, end));
 }
 
 function parseField(line: string): Field {

@@ -18,6 +18,20 @@ export interface SigningScope {
   readonly service: string;
 }
 
+/** Headers as they are signed. */
+export interface CanonicalHeaders {
+  readonly text: string;
+  /** In ascending order, with ";" between them. */
+  readonly names: string;
+}
+
+/** All headers to sign, their names in lower case. */
+export function canonicalHeaders(headers: Readonly<Record<string, string>>): CanonicalHeaders {
+  const names = Object.keys(headers).sort(ascending);
+  const lines = names.map((name) => `${name}:${headers[name]?.trim().replace(/ +/g, " ")}\n`);
+  return { text: lines.join(""), names: names.join(";") };
+}
+
 /** What is signed: exactly as it goes over the wire. */
 export interface SignedParts {
   readonly method: string;
@@ -25,8 +39,7 @@ export interface SignedParts {
   readonly path: string;
   /** Encoded and sorted, as `encodeQuery` makes it. */
   readonly query: string;
-  /** All headers to sign, names in lower case and in ascending order. */
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: CanonicalHeaders;
   /** The value of x-amz-content-sha256. */
   readonly payload: string;
   /** "20260131T235959Z". */
@@ -35,9 +48,7 @@ export interface SignedParts {
 
 export class Signer {
   readonly #scope: SigningScope;
-  #credentials: Credentials | undefined;
-  #day = "";
-  #key: HmacKey | undefined;
+  #key: DayKey | undefined;
 
   constructor(scope: SigningScope) {
     this.#scope = scope;
@@ -46,35 +57,31 @@ export class Signer {
   /** The Authorization header. */
   authorization(credentials: Credentials, parts: SignedParts): string {
     const { headers, method, path, payload, query, timestamp } = parts;
-    let canonicalHeaders = "";
-    let names = "";
-    for (const name in headers) {
-      canonicalHeaders += `${name}:${headers[name]?.trim().replace(/ +/g, " ")}\n`;
-      names += names === "" ? name : `;${name}`;
-    }
-    const canonical = `${method}\n${path}\n${query}\n${canonicalHeaders}\n${names}\n${payload}`;
-    const day = timestamp.slice(0, 8);
-    const scope = `${day}/${this.#scope.region}/${this.#scope.service}/aws4_request`;
-    const digest = hash("sha256", canonical);
-    const text = `AWS4-HMAC-SHA256\n${timestamp}\n${scope}\n${digest}`;
-    const signature = this.#keyOf(credentials, day).sign(text);
+    const { text, names } = headers;
+    const digest = hash("sha256", `${method}\n${path}\n${query}\n${text}\n${names}\n${payload}`);
+    const { key, scope } = this.#keyOf(credentials, timestamp.slice(0, 8));
+    const signature = key.sign(`AWS4-HMAC-SHA256\n${timestamp}\n${scope}\n${digest}`);
     const credential = `Credential=${credentials.accessKeyId}/${scope}`;
     return `AWS4-HMAC-SHA256 ${credential}, SignedHeaders=${names}, Signature=${signature}`;
   }
 
-  #keyOf(credentials: Credentials, day: string): HmacKey {
-    if (this.#key !== undefined && this.#day === day && this.#credentials === credentials) {
-      return this.#key;
-    }
+  #keyOf(credentials: Credentials, day: string): DayKey {
+    const latest = this.#key;
+    if (latest?.day === day && latest.credentials === credentials) return latest;
+    const { region, service } = this.#scope;
     let key = hmac(`AWS4${credentials.secretAccessKey}`, day);
-    for (const part of [this.#scope.region, this.#scope.service, "aws4_request"]) {
-      key = hmac(key, part);
-    }
-    this.#day = day;
-    this.#credentials = credentials;
-    this.#key = new HmacKey(key);
+    for (const part of [region, service, "aws4_request"]) key = hmac(key, part);
+    const scope = `${day}/${region}/${service}/aws4_request`;
+    this.#key = { credentials, day, scope, key: new HmacKey(key) };
     return this.#key;
   }
+}
+
+interface DayKey {
+  readonly credentials: Credentials;
+  readonly day: string;
+  readonly scope: string;
+  readonly key: HmacKey;
 }
 
 const SHA256_BLOCK_BYTES = 64;
@@ -134,9 +141,13 @@ export function encodeKey(key: string): string {
 /** The canonical query string of `parameters`, which is also sent. */
 export function encodeQuery(parameters: Readonly<Record<string, string>>): string {
   return Object.keys(parameters)
-    .sort((a, b) => (a < b ? -1 : 1))
+    .sort(ascending)
     .map((name) => `${encodeComponent(name)}=${encodeComponent(parameters[name] ?? "")}`)
     .join("&");
+}
+
+function ascending(one: string, other: string): number {
+  return one < other ? -1 : 1;
 }
 
 function encodeComponent(text: string): string {

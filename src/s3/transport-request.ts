@@ -16,7 +16,9 @@ export interface TransportRequest {
   readonly origin: Origin;
   /** Path and query, encoded. */
   readonly path: string;
-  /** With Host, as it was signed; without Content-Length, which the transport adds. */
+  /** Headers that it has in common with other requests, sent before its own. */
+  readonly sharedHeaders?: SharedHeaders;
+  /** With Host among them or the shared ones, as it was signed; without Content-Length, which the transport adds. */
   readonly headers: Readonly<Record<string, string>>;
   /** Lent until the promise settles. */
   readonly body?: readonly Uint8Array[] | undefined;
@@ -60,17 +62,43 @@ export function encodeHead(request: TransportRequest, target: string): string {
     throw requestError(request, "rejected", "its request line holds a character that HTTP forbids");
   }
   let head = `${method} ${target} HTTP/1.1\r\n`;
-  for (const name in request.headers) {
-    const value = request.headers[name] ?? "";
-    if (!TOKEN.test(name) || !SAFE_VALUE.test(value)) {
-      throw requestError(request, "rejected", `its header ${JSON.stringify(name)} is not valid`);
-    }
-    head += `${name}: ${value}\r\n`;
-  }
+  if (request.sharedHeaders !== undefined) head += request.sharedHeaders.encoded(request);
+  head += encodeHeaders(request, request.headers);
   if (body !== undefined || method === "PUT" || method === "POST") {
     head += `content-length: ${bodyBytes(body ?? [])}\r\n`;
   }
   return `${head}\r\n`;
+}
+
+function encodeHeaders(
+  request: TransportRequest,
+  headers: Readonly<Record<string, string>>,
+): string {
+  let lines = "";
+  for (const name in headers) {
+    const value = headers[name] ?? "";
+    if (!TOKEN.test(name) || !SAFE_VALUE.test(value)) {
+      throw requestError(request, "rejected", `its header ${JSON.stringify(name)} is not valid`);
+    }
+    lines += `${name}: ${value}\r\n`;
+  }
+  return lines;
+}
+
+/** Headers that several requests have in common: encoded for the first one. */
+export class SharedHeaders {
+  readonly #headers: Readonly<Record<string, string>>;
+  #encoded: string | undefined;
+
+  constructor(headers: Readonly<Record<string, string>>) {
+    this.#headers = headers;
+  }
+
+  /** Throws an S3Error of `request`, of kind "rejected", when one would break out of its line. */
+  encoded(request: TransportRequest): string {
+    this.#encoded ??= encodeHeaders(request, this.#headers);
+    return this.#encoded;
+  }
 }
 
 export function bodyBytes(body: readonly Uint8Array[]): number {

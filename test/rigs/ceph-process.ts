@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "../../bench/servers/free-port.ts";
-import { Signer, timestampOf } from "../../src/s3/signer.ts";
+import { canonicalHeaders, Signer, timestampOf } from "../../src/s3/signer.ts";
 import type { Endpoint } from "./bucket-view.ts";
 import { Child, succeed } from "./child.ts";
 import type { Scratch } from "./scratch.ts";
@@ -104,7 +104,8 @@ export class CephProcess {
       "x-amz-content-sha256": payload,
       "x-amz-date": timestamp,
     };
-    const parts = { method: "POST", path, query: "", headers, payload, timestamp };
+    const signed = { headers: canonicalHeaders(headers), payload, timestamp };
+    const parts = { method: "POST", path, query: "", ...signed };
     const signer = new Signer({ region: "us-east-1", service: "iam" });
     const authorization = signer.authorization(this.endpoint, parts);
     const response = await fetch(`${this.endpoint.url}${path}`, {

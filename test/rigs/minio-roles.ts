@@ -4,7 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { Signer, timestampOf } from "../../src/s3/signer.ts";
+import { canonicalHeaders, Signer, timestampOf } from "../../src/s3/signer.ts";
 import type { IdentityProvider } from "./identity-provider.ts";
 import { MinioProcess } from "./minio-process.ts";
 import type { Scratch } from "./scratch.ts";
@@ -61,7 +61,8 @@ export class MinioRoles {
     const { host } = new URL(endpoint.url);
     const headers = { host, "x-amz-content-sha256": payload, "x-amz-date": timestamp };
     const signer = new Signer({ region: "us-east-1", service: "s3" });
-    const parts = { method: "PUT", path, query, headers, payload, timestamp };
+    const signed = { headers: canonicalHeaders(headers), payload, timestamp };
+    const parts = { method: "PUT", path, query, ...signed };
     const response = await fetch(`${endpoint.url}${path}?${query}`, {
       method: "PUT",
       headers: { ...headers, authorization: signer.authorization(endpoint, parts) },

@@ -182,6 +182,15 @@ describe("a response", () => {
     expect(({} as Record<string, unknown>)["x"]).toBeUndefined();
   });
 
+  test("is told from the one before where a line begins or ends like one of its lines", () => {
+    const heads = ["X-A: 1\nX-B: 2", "X-A: 12\nX-B: 2", "X-A: 1", "X-A: 1\nX-B: 23", "X-B: 2"];
+    for (const head of [...heads, ...heads.toReversed()]) {
+      const { receiver } = feed(http(`HTTP/1.1 204 Nothing\n${head}`), []);
+      const fields = head.split("\n").map((line) => line.toLowerCase().split(": "));
+      expect({ ...receiver.head.headers }).toEqual(Object.fromEntries(fields));
+    }
+  });
+
   test("without a body is whole at its header's end, whatever length it names", () => {
     expect(feed(http("HTTP/1.1 200 OK\nContent-Length: 5000"), [], "HEAD").receiver.done).toBe(
       true,
