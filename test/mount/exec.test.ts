@@ -82,7 +82,8 @@ test("a mount that dies is told of, and the command goes on", async () => {
   const daemon = scratch.processes().find((pid) => {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("mount-s3-ts ");
   });
-  process.kill(daemon ?? 0, "SIGKILL");
+  if (daemon === undefined) throw new Error("there is no daemon");
+  process.kill(daemon, "SIGKILL");
   const told = `the mount at ${directory} has ended (SIGKILL)`;
   await expect.poll(() => child.stderr, { timeout: EXIT_TIMEOUT_MS }).toContain(told);
   await writeFile(join(scratch.directory, "told"), "");

@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { ownIdentity } from "../../src/cli/mounts/process-identity.ts";
+import { readRecords, type StoredRecord } from "../../src/cli/mounts/record.ts";
 import { Child, type Finished, run, succeed } from "../rigs/child.ts";
 import { environmentFor, MountProcess, mountCommand } from "../rigs/mount-process.ts";
 import { commandLine } from "../rigs/paths.ts";
@@ -55,6 +56,15 @@ async function listed(directory: string): Promise<Listed | undefined> {
 async function lineOf(directory: string): Promise<string | undefined> {
   const { stdout } = await program(["list"]);
   return stdout.split("\n").find((line) => line.startsWith(`${directory} `));
+}
+
+/** The record of the mount at `directory`, among those of other tests, which come and go. */
+function recordOf(directory: string): StoredRecord {
+  const found = readRecords(process.getuid?.() ?? 0, environment()).find(
+    (record) => record.directory === directory,
+  );
+  if (found === undefined) throw new Error(`there is no record of ${directory}`);
+  return found;
 }
 
 function daemon(): number {
@@ -113,7 +123,7 @@ describe("list", () => {
 
   test("knows a mount without its record, but less of it", async () => {
     const directory = await mount();
-    await succeed("sh", ["-c", `rm $(grep -lF '"${directory}"' ${records}/*.json)`]);
+    rmSync(recordOf(directory).path);
     // Whoever had the device before, in another test, may just be ending.
     await expect
       .poll(() => listed(directory))
@@ -129,7 +139,7 @@ describe("list", () => {
     expect(await succeed("stat", ["-c", "%a", records])).toBe("700\n");
     const modes = await succeed("sh", ["-c", `stat -c %a ${records}/*.json | sort -u`]);
     expect(modes).toBe("600\n");
-    const text = await succeed("grep", ["-hF", directory, "-r", records]);
+    const text = readFileSync(recordOf(directory).path, "utf8");
     expect(text).not.toContain(sandbox.endpoint.secretAccessKey);
     await program(["unmount", directory]);
   });
@@ -252,9 +262,8 @@ describe("unmount", () => {
     const directory = await mount();
     process.kill(daemon(), "SIGKILL");
     await expect.poll(() => scratch.processes()).toEqual([]);
-    const found = await succeed("grep", ["-hF", `"${directory}"`, "-r", records]);
     const earlier = join(records, `earlier.${process.pid}.json`);
-    const record = { ...JSON.parse(found), directory: "/elsewhere", server: ownIdentity() };
+    const record = { ...recordOf(directory), directory: "/elsewhere", server: ownIdentity() };
     const write = (since: string) =>
       writeFileSync(earlier, JSON.stringify({ ...record, since }), { mode: 0o600 });
     try {
@@ -272,7 +281,7 @@ describe("unmount", () => {
   test("a dead mount is known without its record", async () => {
     const directory = await mount();
     process.kill(daemon(), "SIGKILL");
-    await succeed("sh", ["-c", `rm $(grep -lF '"${directory}"' ${records}/*.json)`]);
+    rmSync(recordOf(directory).path);
     await expect.poll(() => scratch.processes()).toEqual([]);
     // As above.
     await expect.poll(() => listed(directory)).toMatchObject({ state: "dead", bucket: null });
