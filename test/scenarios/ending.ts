@@ -132,7 +132,7 @@ export const endingScenarios: readonly Scenario[] = [
     alone: true,
     needs: ["kernel", "faults"],
     async run({ tree, bucket, path, fail, ended, log }) {
-      await fail({ kind: "slow", ms: 2000, operation: "PutObject", key: "file" });
+      await fail({ kind: "slow", ms: 6000, operation: "PutObject", key: "file" });
       await createWhole(tree, "file", Buffer.alloc(0));
       await succeed("umount", [mountPointOf(path)]);
       await ended();
