@@ -67,7 +67,13 @@ export class MountChild {
 
   /** Leaves nothing behind, whatever state it is in. */
   clear(): void {
-    for (const pid of this.daemons()) process.kill(pid, "SIGKILL");
+    for (const pid of this.daemons()) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has just ended.
+      }
+    }
     detachMount(this.#directory);
   }
 }
