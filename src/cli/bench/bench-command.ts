@@ -107,6 +107,8 @@ class Run {
   /** What may be in the bucket. */
   readonly #written = new Set<string>();
   #peakMemoryMib: number = 0;
+  /** The mount for the task at hand. */
+  #prepared: Promise<void> = Promise.resolve();
   #cleaned: Promise<void> | undefined;
 
   constructor(options: BenchOptions, environment: NodeJS.ProcessEnv) {
@@ -118,8 +120,8 @@ class Run {
   }
 
   async perform({ fresh, load }: Task): ReturnType<LoadChild["run"]> {
-    if (fresh && this.#mount.mounted) await this.#unmount();
-    if (!this.#mount.mounted) await this.#mountBucket();
+    this.#prepared = this.#prepare(fresh === true);
+    await this.#prepared;
     if (load.kind === "write") for (const name of load.names) this.#written.add(name);
     const outcome = await this.#load.run(load, this.#directory);
     if (load.kind === "remove") for (const name of load.names) this.#written.delete(name);
@@ -141,6 +143,11 @@ class Run {
     return this.#cleaned;
   }
 
+  async #prepare(fresh: boolean): Promise<void> {
+    if (fresh && this.#mount.mounted) await this.#unmount();
+    if (!this.#mount.mounted) await this.#mountBucket();
+  }
+
   async #mountBucket(): Promise<void> {
     const { bucket, mountArgs } = this.#options;
     await this.#mount.mount([
@@ -155,6 +162,8 @@ class Run {
   }
 
   async #cleanUp(): Promise<void> {
+    // Two mounts at one directory would be in each other's way.
+    await this.#prepared.catch(() => {});
     await this.#load.end();
     try {
       if (this.#written.size > 0) await this.#removeWritten();
