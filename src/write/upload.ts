@@ -248,8 +248,9 @@ export class SequentialUpload implements Upload {
   /** Never rejects. */
   async #sendPart(part: OutgoingPart, uploadId: Promise<string>): Promise<void> {
     try {
-      const id = await uploadId;
-      const uploaded = await this.#pace.time(() => this.#uploadPart(part, id));
+      const uploaded = await this.#pace.time(part.byteCount, uploadId, (id) =>
+        this.#uploadPart(part, id),
+      );
       this.#sent.note(part.partNumber, uploaded);
     } catch (error) {
       this.#fail(error);
@@ -291,6 +292,7 @@ export class SequentialUpload implements Upload {
       await this.#bringBack();
       this.#stored = await (this.#uploadId === undefined ? this.#put() : this.#completeUpload());
       this.#memory.leave();
+      this.#pace.end();
       return this.#stored;
     } catch (error) {
       const first = this.#fail(error);
@@ -370,6 +372,7 @@ export class SequentialUpload implements Upload {
     this.#spill.end();
     this.#memory.give(this.#part, this.#isPut);
     this.#memory.leave();
+    this.#pace.end();
     if (this.#uploadId === undefined) return;
     let uploadId: string;
     try {

@@ -10,6 +10,7 @@ import { PartSchedule } from "./part-schedule.ts";
 import { Sums, type UploadChecksums } from "./running-sum.ts";
 import { SpillFile } from "./spill-file.ts";
 import { SequentialUpload } from "./upload.ts";
+import { PacedFiles } from "./upload-pace.ts";
 
 export interface UploaderOptions {
   readonly client: ObjectClient;
@@ -67,7 +68,7 @@ export function createUploader(options: UploaderOptions): StartUpload {
     }),
     spillFile,
     schedule: new PartSchedule({ ...options, memoryBytes }),
-    pacedFiles: { count: 0 },
+    pacedFiles: new PacedFiles(),
     sums: new Sums(uploadChecksums, checksums),
     contentTypeOf: options.contentTypeOf ?? (() => ANY_BYTES),
     afterReply: options.afterReply ?? ((work) => work()),

@@ -195,7 +195,7 @@ describe("back-pressure", () => {
     }
   });
 
-  test("at most three parts are under way to a server nearby, and the writer waits", async () => {
+  test("at most two parts are under way to a server nearby, and the writer waits", async () => {
     const { store, upload } = setUp();
     const gate = deferred<void>();
     store.before = (operation) => (operation === "part" ? gate.promise : undefined);
@@ -206,7 +206,7 @@ describe("back-pressure", () => {
     gate.resolve();
     await writing;
     await upload.complete();
-    expect(store.partsInFlightMost).toBe(3);
+    expect(store.partsInFlightMost).toBe(2);
     expect(stored(store)?.equals(bytes)).toBe(true);
   });
 
@@ -318,11 +318,11 @@ describe("with blocks that can be exchanged", () => {
   }
 
   test.each([
-    ["a mebibyte: all", MIB, 6],
-    ["a quarter of it: one of four", MIB / 4, 6],
+    ["a mebibyte: all", MIB, 4],
+    ["a quarter of it: one of four", MIB / 4, 4],
     ["less than 64 KiB: none", 60 * KIB, 0],
   ])("which pieces need not be copied, of %s", async (_, chunkBytes, exchanged) => {
-    const [count] = await writeThrough(pattern(5 * MIB + 100 * KIB), chunkBytes);
+    const [count] = await writeThrough(pattern(3 * MIB + 100 * KIB), chunkBytes);
     expect(count).toBe(exchanged);
   });
 
@@ -655,9 +655,9 @@ describe("aborting", () => {
   test("stops parts under way and aborts the upload only then", async () => {
     const { store, upload, pool } = setUp();
     store.before = (operation) => (operation === "part" ? new Promise(() => {}) : undefined);
-    await writeAll(upload, pattern(2500), 500);
+    await writeAll(upload, pattern(2000), 500);
     await quiet();
-    expect(pool.blocksInUse).toBe(3);
+    expect(pool.blocksInUse).toBe(2);
     await upload.abort();
     expect(pool.blocksInUse).toBe(0);
     expect(store.log).toEqual(["create", "part", "part", "abort"]);
