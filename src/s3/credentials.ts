@@ -35,7 +35,7 @@ const PAUSE_MS_MIN = 1_000;
 const PAUSE_MS_MAX = 30_000;
 /** A server that refuses everything does not make the source be asked more often than this. */
 const REFUSAL_MS = 30_000;
-/** What ends before it is given is tried all the same: the clock of this machine may be wrong. */
+/** What had ended before it was asked for is tried all the same: the clock of this machine may be wrong. */
 const STRANGE_LIFE_MS = 60_000;
 /** A program that gives credentials may have to ask somebody. */
 export const ANSWER_MS = 60_000;
@@ -122,9 +122,10 @@ export class CachedCredentials {
   }
 
   async #ask(): Promise<ExpiringCredentials> {
+    const askedAtMs = this.#clock.now();
     try {
       const credentials = await withinTime(this.#provider(), ANSWER_MS);
-      this.#hold(credentials);
+      this.#hold(credentials, askedAtMs);
       return credentials;
     } catch (error) {
       const failure = failureOf(error);
@@ -137,11 +138,11 @@ export class CachedCredentials {
     }
   }
 
-  #hold(credentials: ExpiringCredentials): void {
+  #hold(credentials: ExpiringCredentials, askedAtMs: number): void {
     const nowMs = this.#clock.now();
     const endMs = credentials.expiration?.getTime() ?? Number.POSITIVE_INFINITY;
-    const expiresAtMs = endMs > nowMs ? endMs : nowMs + STRANGE_LIFE_MS;
-    const leadMs = Math.min(LEAD_MS, (expiresAtMs - nowMs) * LEAD_PART);
+    const expiresAtMs = endMs > askedAtMs ? endMs : nowMs + STRANGE_LIFE_MS;
+    const leadMs = Math.min(LEAD_MS, Math.max(expiresAtMs - nowMs, 0) * LEAD_PART);
     this.#held = { credentials, expiresAtMs };
     // Machines that started together do not ask together.
     const dueMs = expiresAtMs - leadMs * (1 + this.#clock.random());

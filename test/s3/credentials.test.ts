@@ -61,6 +61,27 @@ async function request(credentials: CachedCredentials): Promise<string> {
   return token ?? "";
 }
 
+test("what ends on its way here has ended, and the log says when", async () => {
+  let wayMs = 0;
+  const credentials = cached(async () => {
+    const expiration = new Date(nowMs + lifeMs);
+    nowMs += wayMs;
+    if (failure !== undefined) throw new Error(failure);
+    return { ...KEYS, sessionToken: String(++asked), expiration };
+  });
+  await request(credentials);
+  const end = new Date(nowMs + HOUR).toISOString();
+  nowMs += HOUR - 1;
+  [lifeMs, wayMs] = [1, 2];
+  await request(credentials);
+  failure = "the token has expired";
+  nowMs += 2 * SECOND;
+  expect(await request(credentials)).toContain(failure);
+  expect(lines.filter((line) => line.startsWith("error"))).toEqual([
+    expect.stringContaining(`the credentials ended at ${end} and cannot be renewed`),
+  ]);
+});
+
 test("the source is asked once, however many wait for it", async () => {
   const answer = deferred<ExpiringCredentials>();
   const credentials = cached(() => {
