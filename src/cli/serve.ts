@@ -10,11 +10,13 @@ import { setFlagsFromString } from "node:v8";
 import { deferred } from "../base/deferred.ts";
 import { messageOf } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
+import { findMount } from "../base/mountinfo.ts";
 import type { Mounted, MountOptions } from "../mount/index.ts";
 import { type LogWriter, logMetrics } from "../telemetry/index.ts";
 import { CliError } from "./error.ts";
 import { detachMount } from "./mount-point.ts";
 import { RecordKeeper } from "./mounts/record.ts";
+import { isDeadMount } from "./mounts/survey.ts";
 import { claimPidFile } from "./pid-file.ts";
 
 /** Beyond the time that uploads may take: for the last requests and the unmount itself. */
@@ -106,11 +108,16 @@ async function serveMount(service: Service, metrics?: Metrics): Promise<number> 
   const { reason, crash, isGone } = await end.promise;
   log.info(`${reason}: unmounting ${options.directory}`);
   const clean = await unmount(mounted, service, hurry.signal);
-  // What is there when it is gone is somebody else's.
-  if (!(clean || isGone)) detachMount(options.directory);
+  // When it is gone, what is there is somebody else's, or its connection was aborted and nobody's.
+  const isLeft = isGone ? isLeftDead(options.directory, device) : !clean;
+  if (isLeft) detachMount(options.directory);
   if (record) record.end(mounted.lostKeys.size);
   log.info(`${options.directory} is unmounted`);
   return clean && crash === undefined && mounted.lostKeys.size === 0 ? 0 : 1;
+}
+
+function isLeftDead(directory: string, device: string | undefined): boolean {
+  return findMount(directory)?.device === device && isDeadMount(directory);
 }
 
 function setInterruptBudget(bytes: number): void {

@@ -105,6 +105,20 @@ test("the next mount at the directory stays, though the process of the last one 
   await next.stop();
 });
 
+testAsRoot("aborting a connection")(
+  "a mount whose connection is aborted ends, and is not left behind dead",
+  async () => {
+    const { mount, scratch } = weather;
+    await weather.tree.readdir("");
+    const [, minor = ""] = findMount(mount.directory)?.device.split(":") ?? [];
+    const control = scratch.makeDirectory("control");
+    const script = 'mount -t fusectl none "$1" && echo 1 > "$1/$2/abort"';
+    await succeed("unshare", ["--mount", "sh", "-ec", script, "sh", control, minor]);
+    await mount.child.exitWithin(EXIT_TIMEOUT_MS);
+    expect(scratch.mounts()).toEqual([]);
+  },
+);
+
 testAsRoot("mounts in other namespaces")(
   "a mount that a container has of its own serves it to its end, and ends behind it",
   async () => {

@@ -95,7 +95,11 @@ function recordOf(mount: MountInfo, records: readonly JudgedRecord[]): JudgedRec
 
 function stateOf(directory: string, running: boolean | undefined): MountState {
   if (running === true) return "serving";
-  if (running === false) return "dead";
+  return running === false || isDeadMount(directory) ? "dead" : "unseen";
+}
+
+/** Whether nobody serves what is mounted at `directory` any more. */
+export function isDeadMount(directory: string): boolean {
   // In a process of its own, for it may hang. statfs is answered from no cache.
   const { stderr } = spawnSync("stat", ["-f", "-c", "", "--", directory], {
     env: { PATH: "/usr/bin:/bin", LC_ALL: "C" },
@@ -104,5 +108,5 @@ function stateOf(directory: string, running: boolean | undefined): MountState {
     timeout: PROBE_TIMEOUT_MS,
     killSignal: "SIGKILL",
   });
-  return stderr?.includes("not connected") === true ? "dead" : "unseen";
+  return stderr?.includes("not connected") === true;
 }
